@@ -1,0 +1,1 @@
+"""Everything that shows data: REST, WebSocket and the Dash terminal."""

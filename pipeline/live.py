@@ -1,0 +1,159 @@
+"""The live bridge over Redis: pub/sub with numbers, and a short history to catch up from.
+
+A channel is one concrete series: `trade|BTC/USDT|`, `candle|BTC/USDT|1m`, `ticker|BTC/USDT|`, `news||`. Its messages are
+numbered 1, 2, 3 … (`seq`); the numbering belongs to an `epoch`, new only when Redis lost its memory. A forming candle is
+published unnumbered: it carries the newest `seq` and is never replayed, for the next one replaces it.
+
+Numbering, history, publishing and the publisher's own position in the bus change in one Lua script, so a bridge killed at
+any moment goes on exactly where it stopped: nothing twice, nothing skipped.
+
+Payload on the wire between us: `<N|F> <epoch> <seq of the first message>` then one JSON object a line, each the `data` of a
+WebSocket message (CONTRACT §3).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+import redis
+
+PREFIX: Final = "live:"
+EPOCH_KEY: Final = "live:epoch"
+SEQ_KEY: Final = "live:seq"
+HISTORY_PREFIX: Final = "live:history:"
+FORMING_KEY: Final = "live:forming"
+#: Messages kept per channel for `since`: trades of a busy minute, candles of an hour and more.
+HISTORY: Final = 2000
+
+# KEYS: epoch, seq hash, position hash. ARGV: fresh epoch, history length, number of positions, positions (field, value)*,
+# then per channel: name, number of messages, payload, the newest messages for the history ….
+_PUBLISH: Final = """
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+local epoch = redis.call('GET', KEYS[1])
+local keep = tonumber(ARGV[2])
+local i = 4
+for _ = 1, tonumber(ARGV[3]) do
+  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+  i = i + 2
+end
+while i <= #ARGV do
+  local channel, count, payload, kept = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
+  i = i + 4
+  local last = redis.call('HINCRBY', KEYS[2], channel, count)
+  local history = 'live:history:' .. channel
+  for k = 1, kept do
+    redis.call('RPUSH', history, string.format('%d ', last - kept + k) .. ARGV[i])
+    i = i + 1
+  end
+  redis.call('LTRIM', history, -keep, -1)
+  redis.call('PUBLISH', 'live:' .. channel, 'N ' .. epoch .. ' ' .. string.format('%d', last - count + 1) .. '\\n' .. payload)
+end
+return epoch
+"""
+
+# KEYS: epoch, seq hash, forming hash. ARGV: fresh epoch, then per channel: name, data.
+_FORMING: Final = """
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+local epoch = redis.call('GET', KEYS[1])
+for i = 2, #ARGV, 2 do
+  local seq = redis.call('HGET', KEYS[2], ARGV[i]) or '0'
+  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+  redis.call('PUBLISH', 'live:' .. ARGV[i], 'F ' .. epoch .. ' ' .. seq .. '\\n' .. ARGV[i + 1])
+end
+"""
+
+
+class Payload(NamedTuple):
+    """What one Redis publish holds. Message k of `messages` has seq `first_seq + k`; a forming one has `first_seq` itself."""
+
+    forming: bool
+    epoch: str
+    first_seq: int
+    messages: list[bytes]
+
+
+class CatchUp(NamedTuple):
+    """Answer to `since`: the numbered messages after it, and whether that is all of them."""
+
+    messages: list[tuple[int, bytes]]
+    recovered: bool
+
+
+def channel(kind: str, symbol: str = "", timeframe: str = "") -> str:
+    return f"{kind}|{symbol}|{timeframe}"
+
+
+def unpack(payload: bytes) -> Payload:
+    head, _, body = payload.partition(b"\n")
+    kind, epoch, seq = head.split(b" ")
+    return Payload(kind == b"F", epoch.decode(), int(seq), body.split(b"\n"))
+
+
+class LivePublisher:
+    """The writing side. Raises redis.RedisError when Redis is away; publishing again is safe for the caller that passes positions."""
+
+    def __init__(self, client: "redis.Redis[Any] | Any", history: int = HISTORY) -> None:
+        self._redis = client
+        self._history = history
+        self._publish = client.register_script(_PUBLISH)
+        self._forming = client.register_script(_FORMING)
+
+    def publish(self, batches: Mapping[str, Sequence[bytes]], owner: str = "", positions: Mapping[str, str] | None = None) -> None:
+        """Number, keep and publish `batches` (channel → JSON objects without line breaks), and store `positions` of `owner` with them."""
+        args: list[bytes | str | int] = [uuid4().hex[:12], self._history, len(positions or ())]
+        for field, value in (positions or {}).items():
+            args += (field, value)
+        for name, messages in batches.items():
+            kept = messages[-self._history :]
+            args += (name, len(messages), b"\n".join(messages), len(kept), *kept)
+        self._publish(keys=[EPOCH_KEY, SEQ_KEY, f"live:position:{owner}"], args=args)
+
+    def positions(self, owner: str) -> dict[str, str]:
+        """What `publish` stored last for `owner`."""
+        stored = self._redis.hgetall(f"live:position:{owner}")
+        return {_text(k): _text(v) for k, v in stored.items()}
+
+    def forming(self, candles: Mapping[str, bytes]) -> None:
+        """Publish the forming candle of each channel and keep it as that channel's newest."""
+        args: list[bytes | str] = [uuid4().hex[:12]]
+        for name, data in candles.items():
+            args += (name, data)
+        self._forming(keys=[EPOCH_KEY, SEQ_KEY, FORMING_KEY], args=args)
+
+
+class LiveReader:
+    """The reading side of the history; the hub subscribes to the pub/sub itself (`PREFIX + channel`)."""
+
+    def __init__(self, client: "redis.Redis[Any] | Any") -> None:
+        self._redis = client
+
+    def newest(self, name: str) -> tuple[str, int]:
+        """(epoch, newest seq) of a channel; ("", 0) before anything was published."""
+        epoch, seq = self._redis.pipeline().get(EPOCH_KEY).hget(SEQ_KEY, name).execute()
+        return (_text(epoch) if epoch else ""), int(seq or 0)
+
+    def channels(self) -> list[str]:
+        """Every channel that ever carried a numbered message."""
+        return [_text(name) for name in self._redis.hkeys(SEQ_KEY)]
+
+    def since(self, name: str, seq: int, epoch: str) -> CatchUp:
+        """Messages of `name` after `seq`. Not recovered when the epoch is another, or the history no longer reaches back."""
+        now, newest, items = self._redis.pipeline().get(EPOCH_KEY).hget(SEQ_KEY, name).lrange(HISTORY_PREFIX + name, 0, -1).execute()
+        if not now or _text(now) != epoch or seq > int(newest or 0):
+            return CatchUp([], False)
+        messages = []
+        for item in items:
+            number, _, data = item.partition(b" ")
+            if int(number) > seq:
+                messages.append((int(number), data))
+        reached = int(newest or 0) == seq or (bool(messages) and messages[0][0] == seq + 1)
+        return CatchUp(messages, reached)
+
+    def forming(self, name: str) -> bytes | None:
+        """The newest forming candle of a channel, as WebSocket data."""
+        value: bytes | None = self._redis.hget(FORMING_KEY, name)
+        return value
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

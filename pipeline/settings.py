@@ -1,0 +1,110 @@
+"""Settings: environment (`CRYPTOVIZ_*`), `.env`, `cryptoviz.toml`, in that order of precedence.
+
+Every bad key is reported at start, all at once, with what would work.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pipeline.errors import SetupError
+from pipeline.symbols import parse_symbol
+
+DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT", "ADA/USDT", "DOGE/USDT", "LTC/USDT")
+
+
+class Settings(BaseSettings):
+    """One flat object, passed down by hand: nothing reads the environment but this."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CRYPTOVIZ_", env_file=".env", toml_file="cryptoviz.toml", extra="forbid", frozen=True
+    )
+
+    # Servers
+    bus: Literal["streams", "kafka"] = Field("streams", description="Message bus: Valkey Streams (embedded) or Apache Kafka (production).")
+    kafka_brokers: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port, comma-separated.")
+    partitions: int = Field(3, ge=1, le=1024, description="Partitions of each topic; symbols are spread over them.")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis or Valkey: live bridge, cache, and the bus when it is `streams`. `unix://` works too.")
+    database_url: str = Field(
+        "postgresql+psycopg2://cryptoviz@127.0.0.1:5432/cryptoviz", description="PostgreSQL or TimescaleDB, as a SQLAlchemy URL with the psycopg2 driver."
+    )
+
+    # Market
+    exchange: str = Field("auto", description="`binance`, `simulator`, `replay:FILE[,FILE…]`, or `auto`: Binance if it answers within 3 s, else the simulator.")
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(DEFAULT_SYMBOLS, description="Symbols to follow, comma-separated.")
+    binance_ws_url: str = Field("wss://stream.binance.com:9443", description="Base URL of Binance's WebSocket streams.")
+    binance_rest_url: str = Field("https://api.binance.com", description="Base URL of Binance's REST API.")
+    replay_speed: str = Field("1", description="Speed of a replay: a factor such as 1 or 10, or `max`.")
+    seed_candles: int = Field(500, ge=0, le=5000, description="Newest candles per symbol and timeframe taken from the exchange at start.")
+
+    # Simulator
+    simulator_seed: int = Field(1, description="Seed of the simulated market; the same seed gives the same market.")
+    simulator_rate: float = Field(40.0, gt=0, le=100_000, description="Trades a second of the simulated market, over all symbols.")
+
+    # Web
+    host: str = Field("127.0.0.1", description="Address the web server listens on. Anything but loopback is a choice.")
+    port: int = Field(8050, ge=0, le=65535, description="Port of the web server; 0 takes a free one.")
+    cors_origins: str = Field("*", description="Origins that may call the API from a browser, comma-separated; `*` for all.")
+
+    # House
+    data: Path = Field(Path("data"), description="Folder of the embedded servers; kept between runs.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the logs say.")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="Logs as JSON, as text, or text on a terminal and JSON elsewhere.")
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _symbols(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
+            return value
+        parsed = []
+        for name in names:
+            symbol = parse_symbol(str(name))
+            if symbol is None:
+                raise ValueError(f"'{name}' is not a symbol; write it like BTC/USDT")
+            parsed.append(symbol)
+        if not parsed:
+            raise ValueError("name at least one symbol, like BTC/USDT")
+        return tuple(dict.fromkeys(parsed))
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: str) -> str:
+        # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3, which we do not ship.
+        for bare in ("postgresql://", "postgres://"):
+            if value.startswith(bare):
+                return "postgresql+psycopg2://" + value.removeprefix(bare)
+        return value
+
+    @field_validator("replay_speed")
+    @classmethod
+    def _speed(cls, value: str) -> str:
+        try:
+            fine = value == "max" or float(value) > 0
+        except ValueError:
+            fine = False
+        if not fine:
+            raise ValueError(f"'{value}' is not a speed; use a factor such as 1 or 10, or max")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**overrides: object) -> Settings:
+    """Settings from the outside world; `overrides` (command-line flags) win. Raises SetupError naming every bad key."""
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')} (got {e['input']!r})" for e in error.errors()]
+        raise SetupError("These settings cannot be used:\n" + "\n".join(lines)) from error
