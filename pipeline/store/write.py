@@ -1,0 +1,141 @@
+"""The way in: COPY into a temporary table, then one upsert. Batches are atomic, and writing one twice changes nothing.
+
+Measured per row on 2 cores: a commit a row 400 us, execute_values 7-13 us, COPY and upsert 4-5 us, bare COPY 2 us.
+"""
+
+from collections.abc import Sequence
+from io import StringIO
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+
+from pipeline.model import Candle, Trade
+from pipeline.store.engine import dsn
+from pipeline.wire import number
+
+# ON COMMIT DELETE ROWS: the tables are made once a connection and are empty at the start of every batch.
+_TEMP = """
+CREATE TEMP TABLE IF NOT EXISTS incoming_trades (
+    exchange text, symbol text, ts bigint, trade_id text, price numeric, amount numeric, side text
+) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS incoming_candles (
+    exchange text, symbol text, timeframe text, window_start bigint, window_end bigint,
+    open numeric, high numeric, low numeric, close numeric, volume numeric, trade_count bigint,
+    closed boolean, complete boolean, first_trade_ts bigint, last_trade_ts bigint, source text
+) ON COMMIT DELETE ROWS
+"""
+
+UPSERT_TRADES = """
+INSERT INTO trades (event_ts, exchange, symbol, trade_id, price, amount, side)
+SELECT timestamptz 'epoch' + ts * interval '1 millisecond', exchange, symbol, trade_id, price, amount, side
+FROM incoming_trades
+ON CONFLICT DO NOTHING
+"""
+
+# Which candle of a window stays: the exchange's closed one, then our own whole one, then our own partial one, then an open one.
+# Among equals the one that counts at least as many trades, so a late trade corrects and an old message never does harm.
+_RANK = "(CASE WHEN NOT {0}.closed THEN 0 WHEN {0}.source = 'historical' THEN 3 WHEN {0}.complete THEN 2 ELSE 1 END)"
+
+UPSERT_CANDLES = f"""
+INSERT INTO candles AS old (window_start, window_end, exchange, symbol, timeframe, open, high, low, close, volume, trade_count,
+                            closed, complete, first_trade_ts, last_trade_ts, duration_ms, source)
+SELECT timestamptz 'epoch' + window_start * interval '1 millisecond', timestamptz 'epoch' + window_end * interval '1 millisecond',
+       exchange, symbol, timeframe, open, high, low, close, volume, trade_count, closed, complete,
+       timestamptz 'epoch' + first_trade_ts * interval '1 millisecond', timestamptz 'epoch' + last_trade_ts * interval '1 millisecond',
+       last_trade_ts - first_trade_ts, source
+FROM incoming_candles
+ON CONFLICT (exchange, symbol, timeframe, window_start) DO UPDATE SET
+    window_end = excluded.window_end, open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+    volume = excluded.volume, trade_count = excluded.trade_count, closed = excluded.closed, complete = excluded.complete,
+    first_trade_ts = excluded.first_trade_ts, last_trade_ts = excluded.last_trade_ts, duration_ms = excluded.duration_ms,
+    source = excluded.source
+WHERE {_RANK.format("excluded")} > {_RANK.format("old")}
+   OR ({_RANK.format("excluded")} = {_RANK.format("old")} AND excluded.trade_count >= old.trade_count)
+"""  # noqa: S608 - no outside text in it
+
+
+class Store:
+    """One writing connection. Raises psycopg2 errors; a batch that raised left nothing behind and may be written again."""
+
+    def __init__(self, database_url: str) -> None:
+        self._dsn = dsn(database_url)
+        self._connection: Connection | None = None
+
+    def write(self, trades: Sequence[Trade], candles: Sequence[Candle]) -> None:
+        """Store both in one transaction; durable when this returns."""
+        connection = self._connect()
+        with connection, connection.cursor() as cursor:
+            if trades:
+                cursor.copy_expert("COPY incoming_trades FROM STDIN", StringIO("".join(map(_trade_line, trades))))
+                cursor.execute(UPSERT_TRADES)
+            if candles:
+                cursor.copy_expert("COPY incoming_candles FROM STDIN", StringIO("".join(map(_candle_line, best(candles)))))
+                cursor.execute(UPSERT_CANDLES)
+
+    def save_state(self, worker: str, partition: int, before: str | None, position: str, state: bytes) -> bool:
+        """Replace the state saved at position `before` (None: there was none). False when someone else saved meanwhile."""
+        connection = self._connect()
+        with connection, connection.cursor() as cursor:
+            if before is None:
+                cursor.execute(
+                    "INSERT INTO worker_state (worker, partition, position, state) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                    (worker, partition, position, state),
+                )
+            else:
+                cursor.execute(
+                    "UPDATE worker_state SET position = %s, state = %s, updated_at = now() "
+                    "WHERE worker = %s AND partition = %s AND position = %s",
+                    (position, state, worker, partition, before),
+                )
+            return bool(cursor.rowcount == 1)
+
+    def load_state(self, worker: str, partition: int) -> tuple[str, bytes] | None:
+        connection = self._connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT position, state FROM worker_state WHERE worker = %s AND partition = %s", (worker, partition))
+            row = cursor.fetchone()
+        return (row[0], bytes(row[1])) if row else None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            connection = psycopg2.connect(self._dsn, connect_timeout=5, options="-c timezone=UTC")
+            with connection, connection.cursor() as cursor:
+                cursor.execute(_TEMP)
+            self._connection = connection
+        return self._connection
+
+
+def best(candles: Sequence[Candle]) -> list[Candle]:
+    """One candle per key, the one that the upsert would keep: a single statement may not touch a row twice."""
+    kept: dict[tuple[str, str, str, int], Candle] = {}
+    for candle in candles:
+        key = (candle.exchange, candle.symbol, candle.timeframe, candle.window_start)
+        other = kept.get(key)
+        if other is None or (_rank(candle), candle.trade_count) >= (_rank(other), other.trade_count):
+            kept[key] = candle
+    return list(kept.values())
+
+
+def _rank(c: Candle) -> int:
+    """As `_RANK` in SQL."""
+    if not c.closed:
+        return 0
+    return 3 if c.source == "historical" else 2 if c.complete else 1
+
+
+def _trade_line(t: Trade) -> str:
+    return f"{t.exchange}\t{t.symbol}\t{t.ts}\t{t.trade_id}\t{t.price}\t{t.amount}\t{t.side}\n"
+
+
+def _candle_line(c: Candle) -> str:
+    first = r"\N" if c.first_trade_ts is None else c.first_trade_ts
+    last = r"\N" if c.last_trade_ts is None else c.last_trade_ts
+    return (
+        f"{c.exchange}\t{c.symbol}\t{c.timeframe}\t{c.window_start}\t{c.window_end}\t{number(c.open)}\t{number(c.high)}\t{number(c.low)}\t"
+        f"{number(c.close)}\t{number(c.volume)}\t{c.trade_count}\t{c.closed}\t{c.complete}\t{first}\t{last}\t{c.source}\n"
+    )
