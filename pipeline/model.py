@@ -1,6 +1,7 @@
 """The one vocabulary: frozen structs that every stage speaks.
 
 Times are Unix milliseconds (int, UTC, the exchange's clock), prices and amounts exact `Decimal`s, symbols `BASE/QUOTE`.
+`tag` and `rename` are the spelling of CONTRACT §1, so that msgspec reads a Kafka message straight into its struct.
 """
 
 from decimal import Decimal
@@ -11,7 +12,7 @@ import msgspec
 Side = Literal["buy", "sell"]
 
 
-class Trade(msgspec.Struct, frozen=True, gc=False):
+class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="trade", rename={"ts": "event_ts"}):
     """One trade as the exchange told it. `side` is the taker's; `trade_id` is unique per exchange and symbol."""
 
     exchange: str
@@ -25,7 +26,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     count: int = 1
 
 
-class Candle(msgspec.Struct, frozen=True, gc=False):
+class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="bar"):
     """OHLCV of one window. `window_end` is exclusive.
 
     `complete` is False when the window was not seen whole (the run began inside it, or trades are missing):
@@ -51,7 +52,14 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
     source: Literal["live", "historical"] = "live"
 
 
-class Ticker(msgspec.Struct, frozen=True, gc=False):
+class Ticker(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    tag_field="type",
+    tag="ticker",
+    rename={"ts": "event_ts", "base_volume": "baseVolume", "quote_volume": "quoteVolume"},
+):
     """Best bid and ask, last price and 24 h volumes; each figure may be unknown."""
 
     exchange: str

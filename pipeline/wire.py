@@ -1,82 +1,49 @@
 """model ⇄ the JSON of CONTRACT §1. Prices and amounts travel as JSON numbers with every digit the exchange sent.
 
-Encoding is by format string: 0.6 µs a trade against 1.9 µs for a generic encoder, on the hottest path there is.
-All text that is interpolated comes from parsed symbols, labels and Decimals, none of which can hold a quote.
+Trades are encoded by format string and decoded straight into their struct: 1.0 and 1.1 us each, against 2.5 us through a
+generic encoder and a second object, on the hottest path there is. All text that is interpolated is checked where it came in:
+symbols by `parse_symbol`, labels and trade ids by the patterns below.
 """
 
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from pipeline.bus.base import Message, Record
 from pipeline.bus.topics import BARS, TICKER, TRADES
 from pipeline.errors import BadMessage
-from pipeline.model import Candle, Side, Ticker, Trade
+from pipeline.model import Candle, Ticker, Trade
 from pipeline.symbols import parse_symbol, plain
 from pipeline.timeframes import TIMEFRAMES
 
 _LABEL = re.compile(r"^[A-Z0-9_.\-]{1,32}$")
+_TRADE_ID = re.compile(r"^[A-Za-z0-9_.:\-]{1,64}$")
+#: No exchange prints more digits; a hostile 1E+999999 would fill memory when written out.
+_MAX_EXPONENT = 40
+_FUTURE = 1 << 52
+# Decimals, for comparing a Decimal with a float costs 1 us.
+_ZERO, _HUGE = Decimal(0), Decimal(10**18)
 
-
-class _TradeIn(msgspec.Struct, gc=False):
-    type: str
-    exchange: str
-    symbol: str
-    event_ts: int
-    price: Decimal
-    amount: Decimal
-    side: Side
-    trade_id: str | int
-    count: int = 1
-
-
-class _BarIn(msgspec.Struct, gc=False):
-    type: str
-    exchange: str
-    symbol: str
-    timeframe: str
-    window_start: int
-    window_end: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    closed: bool
-    trade_count: int = 0
-    first_trade_ts: int | None = None
-    last_trade_ts: int | None = None
-    complete: bool = True
-    source: str = "live"
-
-
-class _TickerIn(msgspec.Struct, gc=False):
-    type: str
-    exchange: str
-    symbol: str
-    event_ts: int
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    last: Decimal | None = None
-    baseVolume: Decimal | None = None
-    quoteVolume: Decimal | None = None
-    last_trade_id: str | None = None
-
-
-_decode_trade = msgspec.json.Decoder(_TradeIn).decode
-_decode_bar = msgspec.json.Decoder(_BarIn).decode
-_decode_ticker = msgspec.json.Decoder(_TickerIn).decode
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode_trade = msgspec.json.Decoder(Trade).decode
+_decode_bar = msgspec.json.Decoder(Candle).decode
+_decode_ticker = msgspec.json.Decoder(Ticker).decode
+_encode = msgspec.json.Encoder().encode
 _symbols: dict[str, str] = {}
+_labels: set[str] = set()
+_heads: dict[tuple[str, str, str], tuple[bytes, dict[str, str], str]] = {}
 
 
 def number(value: Decimal) -> str:
     """A Decimal as a JSON number, digit for digit, never in exponent form (old clients parse by hand)."""
     text = str(value)
     return format(value, "f") if "E" in text else text
+
+
+def _raw(value: Decimal) -> msgspec.Raw:
+    return msgspec.Raw(number(value).encode())
 
 
 def _symbol(text: str) -> str:
@@ -89,33 +56,39 @@ def _symbol(text: str) -> str:
     return known
 
 
-def _common(type_: str, wanted: str, exchange: str, ts: int) -> None:
-    if type_ != wanted:
-        raise BadMessage(f"type: {type_!r} where {wanted!r} belongs")
-    if not _LABEL.match(exchange):
-        raise BadMessage(f"exchange: {exchange!r} is not a label like BINANCE")
-    if not 0 <= ts < 1 << 52:
+def _label(text: str) -> None:
+    if text not in _labels:
+        if not _LABEL.match(text):
+            raise BadMessage(f"exchange: {text!r} is not a label like BINANCE")
+        _labels.add(text)
+
+
+def _time(ts: int) -> None:
+    if not 0 <= ts < _FUTURE:
         raise BadMessage(f"time: {ts} is not Unix milliseconds")
 
 
-def _finite(**figures: Decimal | None) -> None:
+def _figures(**figures: Decimal | None) -> None:
     for name, value in figures.items():
-        if value is not None and not value.is_finite():
-            raise BadMessage(f"{name}: {value} is not a number")
+        if value is not None and (not value.is_finite() or abs(value.adjusted()) > _MAX_EXPONENT):
+            raise BadMessage(f"{name}: {value} is not a number that a market has")
 
 
 def trade_record(trade: Trade, source: str = "collector-ws") -> Record:
-    head = plain(trade.symbol)
+    """The Kafka record of a trade."""
+    known = _heads.get((trade.exchange, trade.symbol, source))
+    if known is None:
+        name = plain(trade.symbol)
+        headers = {"source": source, "type": "trade", "exchange": trade.exchange, "symbol": name, "schema": "trade_v1"}
+        start = f'{{"type":"trade","exchange":"{trade.exchange}","symbol":"{trade.symbol}","event_ts":'
+        known = _heads[trade.exchange, trade.symbol, source] = (f"{trade.exchange}|{name}".encode(), headers, start)
+    key, headers, start = known
     aggregate = f',"count":{trade.count}' if trade.count != 1 else ""
     value = (
-        f'{{"type":"trade","exchange":"{trade.exchange}","symbol":"{trade.symbol}","event_ts":{trade.ts},'
-        f'"price":{number(trade.price)},"amount":{number(trade.amount)},"side":"{trade.side}","trade_id":"{trade.trade_id}"{aggregate}}}'
+        f'{start}{trade.ts},"price":{number(trade.price)},"amount":{number(trade.amount)},'
+        f'"side":"{trade.side}","trade_id":"{trade.trade_id}"{aggregate}}}'
     )
-    return Record(
-        f"{trade.exchange}|{head}".encode(),
-        value.encode(),
-        {"source": source, "type": "trade", "exchange": trade.exchange, "symbol": head, "schema": "trade_v1"},
-    )
+    return Record(key, value.encode(), headers)
 
 
 def read_trade(value: bytes) -> Trade:
@@ -123,19 +96,34 @@ def read_trade(value: bytes) -> Trade:
     try:
         t = _decode_trade(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadMessage(f"not a trade: {error}") from error
-    _common(t.type, "trade", t.exchange, t.event_ts)
-    if not t.price.is_finite() or t.price <= 0 or not t.amount.is_finite() or t.amount < 0:
+        t = _with_numeric_id(value, error)
+    symbol = _symbol(t.symbol)
+    if symbol != t.symbol:
+        t = msgspec.structs.replace(t, symbol=symbol)
+    _label(t.exchange)
+    _time(t.ts)
+    if not t.trade_id.isalnum() and not _TRADE_ID.match(t.trade_id):
+        raise BadMessage(f"trade_id: {t.trade_id!r} is not an id")
+    # One comparison each for the normal case: NaN compares false, infinities and absurd exponents fall outside.
+    if not (_ZERO < t.price < _HUGE and _ZERO <= t.amount < _HUGE):
+        _figures(price=t.price, amount=t.amount)
         raise BadMessage(f"price, amount: {t.price}, {t.amount} are not a positive price and an amount")
-    if t.trade_id == "":
-        raise BadMessage("trade_id: empty")
-    return Trade(t.exchange, _symbol(t.symbol), t.event_ts, t.price, t.amount, t.side, str(t.trade_id), t.count)
+    return t
+
+
+def _with_numeric_id(value: bytes, error: Exception) -> Trade:
+    """Older collectors sent the id as a number: read again with quotes round it."""
+    try:
+        fields = msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+        fields["trade_id"] = msgspec.Raw(b'"%d"' % msgspec.json.decode(fields["trade_id"], type=int))
+        return _decode_trade(_encode(fields))
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+        raise BadMessage(f"not a trade: {error}") from error
 
 
 def bar_record(c: Candle) -> Record:
-    head = plain(c.symbol)
-    closed = "true" if c.closed else "false"
-    duration = c.last_trade_ts - c.first_trade_ts if c.first_trade_ts is not None and c.last_trade_ts is not None else None
+    """The Kafka record of a candle."""
+    name = plain(c.symbol)
     body: dict[str, Any] = {
         "type": "bar",
         "exchange": c.exchange,
@@ -143,68 +131,66 @@ def bar_record(c: Candle) -> Record:
         "timeframe": c.timeframe,
         "window_start": c.window_start,
         "window_end": c.window_end,
-        "open": _Number(c.open),
-        "high": _Number(c.high),
-        "low": _Number(c.low),
-        "close": _Number(c.close),
-        "volume": _Number(c.volume),
+        "open": _raw(c.open),
+        "high": _raw(c.high),
+        "low": _raw(c.low),
+        "close": _raw(c.close),
+        "volume": _raw(c.volume),
         "trade_count": c.trade_count,
         "closed": c.closed,
         "first_trade_ts": c.first_trade_ts,
         "last_trade_ts": c.last_trade_ts,
-        "duration_ms": duration,
+        "duration_ms": duration_ms(c),
         "complete": c.complete,
         "source": c.source,
     }
-    return Record(
-        f"{c.exchange}|{head}|{c.timeframe}|{c.window_start}".encode(),
-        _encode(body),
-        {
-            "source": "collector-historical" if c.source == "historical" else "collector-ws",
-            "type": "bar",
-            "exchange": c.exchange,
-            "symbol": head,
-            "timeframe": c.timeframe,
-            "closed": closed,
-            "schema": "bar_v2",
-        },
-    )
+    headers = {
+        "source": "collector-historical" if c.source == "historical" else "collector-ws",
+        "type": "bar",
+        "exchange": c.exchange,
+        "symbol": name,
+        "timeframe": c.timeframe,
+        "closed": "true" if c.closed else "false",
+        "schema": "bar_v2",
+    }
+    return Record(f"{c.exchange}|{name}|{c.timeframe}|{c.window_start}".encode(), _encode(body), headers)
 
 
-def _Number(value: Decimal) -> msgspec.Raw:  # noqa: N802 - reads as the type it makes
-    return msgspec.Raw(number(value).encode())
+def duration_ms(c: Candle) -> int | None:
+    """From the first to the last trade; None when the exchange did not say."""
+    return None if c.first_trade_ts is None or c.last_trade_ts is None else c.last_trade_ts - c.first_trade_ts
 
 
 def read_bar(value: bytes) -> Candle:
     """Raises BadMessage naming the field."""
     try:
-        b = _decode_bar(value)
+        c = _decode_bar(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadMessage(f"not a bar: {error}") from error
-    _common(b.type, "bar", b.exchange, b.window_start)
-    length = TIMEFRAMES.get(b.timeframe)
+    _label(c.exchange)
+    length = TIMEFRAMES.get(c.timeframe)
     if length is None:
-        raise BadMessage(f"timeframe: {b.timeframe!r} is none of {' '.join(TIMEFRAMES)}")
-    if b.window_start % length or b.window_end != b.window_start + length:
-        raise BadMessage(f"window_start, window_end: {b.window_start}-{b.window_end} is not a window of {b.timeframe}")
-    _finite(open=b.open, high=b.high, low=b.low, close=b.close, volume=b.volume)
-    if not b.low <= min(b.open, b.close) <= max(b.open, b.close) <= b.high or b.volume < 0:
+        raise BadMessage(f"timeframe: {c.timeframe!r} is none of {' '.join(TIMEFRAMES)}")
+    _time(c.window_start)
+    if c.window_start % length or c.window_end != c.window_start + length:
+        raise BadMessage(f"window_start, window_end: {c.window_start}-{c.window_end} is not a window of {c.timeframe}")
+    _figures(open=c.open, high=c.high, low=c.low, close=c.close, volume=c.volume)
+    if not c.low <= min(c.open, c.close) <= max(c.open, c.close) <= c.high or c.volume < 0:
         raise BadMessage("open, high, low, close, volume: high and low do not enclose open and close, or volume is negative")
-    return Candle(
-        b.exchange, _symbol(b.symbol), b.timeframe, b.window_start, b.window_end, b.open, b.high, b.low, b.close, b.volume,
-        b.trade_count, b.closed, b.first_trade_ts, b.last_trade_ts, b.complete, "historical" if b.source == "historical" else "live",
-    )  # fmt: skip
+    symbol = _symbol(c.symbol)
+    return c if symbol == c.symbol else msgspec.structs.replace(c, symbol=symbol)
 
 
 def ticker_record(t: Ticker, source: str = "collector-ws") -> Record:
-    head = plain(t.symbol)
+    """The Kafka record of a ticker."""
+    name = plain(t.symbol)
+    figures = (("bid", t.bid), ("ask", t.ask), ("last", t.last), ("baseVolume", t.base_volume), ("quoteVolume", t.quote_volume))
     body: dict[str, Any] = {"type": "ticker", "exchange": t.exchange, "symbol": t.symbol, "event_ts": t.ts}
-    for name, value in (("bid", t.bid), ("ask", t.ask), ("last", t.last), ("baseVolume", t.base_volume), ("quoteVolume", t.quote_volume)):
-        body[name] = None if value is None else _Number(value)
+    body |= {key: None if value is None else _raw(value) for key, value in figures}
     if t.last_trade_id is not None:
         body["last_trade_id"] = t.last_trade_id
-    headers = {"source": source, "type": "ticker", "exchange": t.exchange, "symbol": head, "schema": "ticker_v1"}
-    return Record(f"{t.exchange}|{head}".encode(), _encode(body), headers)
+    headers = {"source": source, "type": "ticker", "exchange": t.exchange, "symbol": name, "schema": "ticker_v1"}
+    return Record(f"{t.exchange}|{name}".encode(), _encode(body), headers)
 
 
 def read_ticker(value: bytes) -> Ticker:
@@ -213,18 +199,23 @@ def read_ticker(value: bytes) -> Ticker:
         t = _decode_ticker(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadMessage(f"not a ticker: {error}") from error
-    _common(t.type, "ticker", t.exchange, t.event_ts)
-    _finite(bid=t.bid, ask=t.ask, last=t.last, baseVolume=t.baseVolume, quoteVolume=t.quoteVolume)
-    return Ticker(t.exchange, _symbol(t.symbol), t.event_ts, t.bid, t.ask, t.last, t.baseVolume, t.quoteVolume, t.last_trade_id)
+    _label(t.exchange)
+    _time(t.ts)
+    _figures(bid=t.bid, ask=t.ask, last=t.last, baseVolume=t.base_volume, quoteVolume=t.quote_volume)
+    symbol = _symbol(t.symbol)
+    return t if symbol == t.symbol else msgspec.structs.replace(t, symbol=symbol)
 
 
-_T = TypeVar("_T", Trade, Candle, Ticker)
-READERS: dict[str, Callable[[bytes], Trade | Candle | Ticker]] = {TRADES: read_trade, TICKER: read_ticker, **dict.fromkeys(BARS, read_bar)}
+_READERS: dict[str, Callable[[bytes], Trade | Candle | Ticker]] = {
+    TRADES: read_trade,
+    TICKER: read_ticker,
+    **dict.fromkeys(BARS, read_bar),
+}
 
 
 def read(message: Message) -> Trade | Candle | Ticker:
     """The model of any message, by its topic. Raises BadMessage."""
-    reader = READERS.get(message.topic)
+    reader = _READERS.get(message.topic)
     if reader is None:
         raise BadMessage(f"topic: nothing is read from {message.topic!r}")
     model = reader(message.value)
