@@ -32,10 +32,14 @@ redis.call('SET', KEYS[1], ARGV[1], 'NX')
 local epoch = redis.call('GET', KEYS[1])
 local keep = tonumber(ARGV[2])
 local i = 4
+local moved = ARGV[3] == '0'
 for _ = 1, tonumber(ARGV[3]) do
+  if redis.call('HGET', KEYS[3], ARGV[i]) ~= ARGV[i + 1] then moved = true end
   redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
   i = i + 2
 end
+-- The same positions again: the reply to the first try was lost, not its effect.
+if not moved then return epoch end
 while i <= #ARGV do
   local channel, count, payload, kept = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
   i = i + 4
