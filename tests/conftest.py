@@ -1,0 +1,103 @@
+"""Real servers for every test that asks: started once a session, an empty database each."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+
+from pipeline.embedded.postgres import EmbeddedPostgres
+from pipeline.embedded.valkey import EmbeddedValkey
+from pipeline.settings import Settings
+from pipeline.store.engine import dsn
+from tests.tools import REPOSITORY, recordings_missing
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_from_outside() -> Iterator[None]:
+    """A developer's own CRYPTOVIZ_* must not change what the tests see."""
+    saved = {key: os.environ.pop(key) for key in list(os.environ) if key.startswith("CRYPTOVIZ_")}
+    yield
+    os.environ.update(saved)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The session's PostgreSQL. Tests want `database_url`."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The session's Valkey. Tests want `redis_url`."""
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey_url: str) -> str:
+    """An empty database of the session's Valkey; a number of its own, so a straggler of the last test disturbs nobody."""
+    url = valkey_url.replace("db=0", f"db={1 + next(_numbers) % 60}")
+    client = redis.Redis.from_url(url)
+    client.flushdb()
+    client.close()
+    return url
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A fresh empty database (no tables: call `migrate`)."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _administer(postgres_url, f"CREATE DATABASE {name}")
+    yield postgres_url.replace("/cryptoviz?", f"/{name}?")
+    _administer(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(url: str, statement: str) -> None:
+    connection = psycopg2.connect(dsn(url))
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def settings(redis_url: str, database_url: str, tmp_path: Path) -> Callable[..., Settings]:
+    """`settings(symbols="BTC/USDT", …)`: settings that point at the test's servers, with a free web port."""
+
+    def make(**overrides: Any) -> Settings:
+        known: dict[str, Any] = {
+            "redis_url": redis_url,
+            "database_url": database_url,
+            "data": tmp_path / "data",
+            "port": 0,
+        }
+        return Settings(_env_file=None, **known | overrides)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of recordings beside the checkout."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        recordings_missing(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recordings(data_dir: Path) -> Path:
+    """Raw frames recorded from exchanges."""
+    return data_dir / "ws_raw"
