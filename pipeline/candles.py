@@ -196,7 +196,12 @@ class Series:
     def tick(self, ts: int, last_trade_id: str | None) -> None:
         """A ticker of `ts`: if every trade up to the newest it knows was seen, exchange time has come this far."""
         newest = self._intervals[-1].high if self._intervals else None
-        if newest is not None and last_trade_id is not None and last_trade_id.isdecimal() and int(last_trade_id) <= newest:
+        if (
+            newest is not None
+            and last_trade_id is not None
+            and last_trade_id.isdecimal()
+            and int(last_trade_id) <= newest
+        ):
             self._advance(ts)
 
     def seed(self, candle: Candle) -> None:
@@ -212,7 +217,7 @@ class Series:
 
     def _order(self, trade: Trade) -> int | None:
         """The trade's place among its equals in time; None for a duplicate."""
-        if not self._consecutive:
+        if not self._consecutive or not trade.trade_id.isdecimal():
             if trade.trade_id in self._recent_set:
                 return None
             self._recent.append(trade.trade_id)

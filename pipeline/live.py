@@ -12,7 +12,7 @@ WebSocket message (CONTRACT §3).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from uuid import uuid4
 
 import redis
@@ -96,13 +96,15 @@ def unpack(payload: bytes) -> Payload:
 class LivePublisher:
     """The writing side. Raises redis.RedisError when Redis is away; publishing again is safe for the caller that passes positions."""
 
-    def __init__(self, client: "redis.Redis[Any] | Any", history: int = HISTORY) -> None:
+    def __init__(self, client: redis.Redis, history: int = HISTORY) -> None:
         self._redis = client
         self._history = history
         self._publish = client.register_script(_PUBLISH)
         self._forming = client.register_script(_FORMING)
 
-    def publish(self, batches: Mapping[str, Sequence[bytes]], owner: str = "", positions: Mapping[str, str] | None = None) -> None:
+    def publish(
+        self, batches: Mapping[str, Sequence[bytes]], owner: str = "", positions: Mapping[str, str] | None = None
+    ) -> None:
         """Number, keep and publish `batches` (channel → JSON objects without line breaks), and store `positions` of `owner` with them."""
         args: list[bytes | str | int] = [uuid4().hex[:12], self._history, len(positions or ())]
         for field, value in (positions or {}).items():
@@ -128,12 +130,15 @@ class LivePublisher:
 class LiveReader:
     """The reading side of the history; the hub subscribes to the pub/sub itself (`PREFIX + channel`)."""
 
-    def __init__(self, client: "redis.Redis[Any] | Any") -> None:
+    def __init__(self, client: redis.Redis) -> None:
         self._redis = client
 
     def newest(self, name: str) -> tuple[str, int]:
         """(epoch, newest seq) of a channel; ("", 0) before anything was published."""
-        epoch, seq = self._redis.pipeline().get(EPOCH_KEY).hget(SEQ_KEY, name).execute()
+        pipeline = self._redis.pipeline()
+        pipeline.get(EPOCH_KEY)
+        pipeline.hget(SEQ_KEY, name)
+        epoch, seq = pipeline.execute()
         return (_text(epoch) if epoch else ""), int(seq or 0)
 
     def channels(self) -> list[str]:
@@ -142,7 +147,11 @@ class LiveReader:
 
     def since(self, name: str, seq: int, epoch: str) -> CatchUp:
         """Messages of `name` after `seq`. Not recovered when the epoch is another, or the history no longer reaches back."""
-        now, newest, items = self._redis.pipeline().get(EPOCH_KEY).hget(SEQ_KEY, name).lrange(HISTORY_PREFIX + name, 0, -1).execute()
+        pipeline = self._redis.pipeline()
+        pipeline.get(EPOCH_KEY)
+        pipeline.hget(SEQ_KEY, name)
+        pipeline.lrange(HISTORY_PREFIX + name, 0, -1)
+        now, newest, items = pipeline.execute()
         if not now or _text(now) != epoch or seq > int(newest or 0):
             return CatchUp([], False)
         messages = []
@@ -155,8 +164,7 @@ class LiveReader:
 
     def forming(self, name: str) -> bytes | None:
         """The newest forming candle of a channel, as WebSocket data."""
-        value: bytes | None = self._redis.hget(FORMING_KEY, name)
-        return value
+        return cast("bytes | None", self._redis.hget(FORMING_KEY, name))
 
 
 def _text(value: bytes | str) -> str:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from threading import Event
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -11,31 +11,43 @@ _FIRST = 0.1
 #: Long enough not to hammer a server that starts, short enough that nobody waits once it is back.
 _LONGEST = 5.0
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 log = structlog.get_logger()
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the worker was asked to stop while it waited
+class Stopped(Exception):
     """The stop event was set before the call got through."""
 
 
-def until_it_works(
-    call: Callable[[], _T],
-    *,
-    stop: Event,
-    what: str,
-    errors: tuple[type[Exception], ...],
-    waiting: Callable[[str], None] = lambda reason: None,
-) -> _T:
-    """Call until it returns. On one of `errors`: say so (`waiting`), back off, again. Raises Stopped when `stop` is set first."""
-    delay = _FIRST
-    while True:
-        try:
-            return call()
-        except errors as error:
-            reason = f"{what}: {error}".strip().splitlines()[0]
-            log.warning("waiting", what=what, error=str(error), again_in=round(delay, 1))
-            waiting(reason)
-        if stop.wait(delay * random.uniform(0.7, 1.3)):
-            raise Stopped(what)
-        delay = min(delay * 2, _LONGEST)
+class Retry:
+    """Calls a thing until it returns: `retry(subscription.poll, 0.5)`.
+
+    On one of `errors` it says so (log, and `waiting` with the reason), backs off and calls again. Anything else is raised, and
+    `Stopped` when `stop` is set first.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        errors: type[Exception],
+        stop: Event,
+        waiting: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._what = what
+        self._errors = errors
+        self._stop = stop
+        self._waiting = waiting
+
+    def __call__(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        delay = _FIRST
+        while True:
+            try:
+                return call(*args, **kwargs)
+            except self._errors as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                log.warning("waiting", what=self._what, error=reason, again_in=round(delay, 1))
+                self._waiting(f"{self._what}: {reason}")
+            if self._stop.wait(delay * random.uniform(0.7, 1.3)):
+                raise Stopped(self._what)
+            delay = min(delay * 2, _LONGEST)

@@ -4,10 +4,16 @@ Every bad key is reported at start, all at once, with what would work.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from pipeline.errors import SetupError
 from pipeline.symbols import parse_symbol
@@ -23,35 +29,54 @@ class Settings(BaseSettings):
     )
 
     # Servers
-    bus: Literal["streams", "kafka"] = Field("streams", description="Message bus: Valkey Streams (embedded) or Apache Kafka (production).")
+    bus: Literal["streams", "kafka"] = Field(
+        "streams", description="Message bus: Valkey Streams (embedded) or Apache Kafka (production)."
+    )
     kafka_brokers: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port, comma-separated.")
     partitions: int = Field(3, ge=1, le=1024, description="Partitions of each topic; symbols are spread over them.")
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis or Valkey: live bridge, cache, and the bus when it is `streams`. `unix://` works too.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Redis or Valkey: live bridge, cache, and the bus when it is `streams`. `unix://` works too.",
+    )
     database_url: str = Field(
-        "postgresql+psycopg2://cryptoviz@127.0.0.1:5432/cryptoviz", description="PostgreSQL or TimescaleDB, as a SQLAlchemy URL with the psycopg2 driver."
+        "postgresql+psycopg2://cryptoviz@127.0.0.1:5432/cryptoviz",
+        description="PostgreSQL or TimescaleDB, as a SQLAlchemy URL with the psycopg2 driver.",
     )
 
     # Market
-    exchange: str = Field("auto", description="`binance`, `simulator`, `replay:FILE[,FILE…]`, or `auto`: Binance if it answers within 3 s, else the simulator.")
-    symbols: Annotated[tuple[str, ...], NoDecode] = Field(DEFAULT_SYMBOLS, description="Symbols to follow, comma-separated.")
+    exchange: str = Field(
+        "auto",
+        description="`binance`, `simulator`, `replay:FILE[,FILE…]`, or `auto`: Binance if it answers within 3 s, else the simulator.",
+    )
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        DEFAULT_SYMBOLS, description="Symbols to follow, comma-separated."
+    )
     binance_ws_url: str = Field("wss://stream.binance.com:9443", description="Base URL of Binance's WebSocket streams.")
     binance_rest_url: str = Field("https://api.binance.com", description="Base URL of Binance's REST API.")
     replay_speed: str = Field("1", description="Speed of a replay: a factor such as 1 or 10, or `max`.")
-    seed_candles: int = Field(500, ge=0, le=5000, description="Newest candles per symbol and timeframe taken from the exchange at start.")
+    seed_candles: int = Field(
+        500, ge=0, le=5000, description="Newest candles per symbol and timeframe taken from the exchange at start."
+    )
 
     # Simulator
     simulator_seed: int = Field(1, description="Seed of the simulated market; the same seed gives the same market.")
-    simulator_rate: float = Field(40.0, gt=0, le=100_000, description="Trades a second of the simulated market, over all symbols.")
+    simulator_rate: float = Field(
+        40.0, gt=0, le=100_000, description="Trades a second of the simulated market, over all symbols."
+    )
 
     # Web
     host: str = Field("127.0.0.1", description="Address the web server listens on. Anything but loopback is a choice.")
     port: int = Field(8050, ge=0, le=65535, description="Port of the web server; 0 takes a free one.")
-    cors_origins: str = Field("*", description="Origins that may call the API from a browser, comma-separated; `*` for all.")
+    cors_origins: str = Field(
+        "*", description="Origins that may call the API from a browser, comma-separated; `*` for all."
+    )
 
     # House
     data: Path = Field(Path("data"), description="Folder of the embedded servers; kept between runs.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the logs say.")
-    log_format: Literal["auto", "json", "text"] = Field("auto", description="Logs as JSON, as text, or text on a terminal and JSON elsewhere.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Logs as JSON, as text, or text on a terminal and JSON elsewhere."
+    )
 
     @field_validator("symbols", mode="before")
     @classmethod
@@ -101,10 +126,13 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
 
 
-def load(**overrides: object) -> Settings:
+def load(**overrides: Any) -> Settings:
     """Settings from the outside world; `overrides` (command-line flags) win. Raises SetupError naming every bad key."""
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')} (got {e['input']!r})" for e in error.errors()]
+        lines = [
+            f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')} (got {e['input']!r})"
+            for e in error.errors()
+        ]
         raise SetupError("These settings cannot be used:\n" + "\n".join(lines)) from error

@@ -1,6 +1,6 @@
 """What each part says of itself: one Redis hash that the page, the doctor and the supervisor read."""
 
-from typing import Any, Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 import redis
@@ -20,7 +20,7 @@ class Status(msgspec.Struct, frozen=True):
     facts: dict[str, str | int | float | bool] = {}
 
 
-def report(client: "redis.Redis[Any] | Any", worker: str, state: State, detail: str = "", **facts: str | int | float | bool) -> None:
+def report(client: redis.Redis, worker: str, state: State, detail: str = "", **facts: str | int | float | bool) -> None:
     """Say it, best effort: a worker never fails because nobody listens."""
     try:
         client.hset(KEY, worker, msgspec.json.encode(Status(state, detail, now_ms(), facts)))
@@ -28,6 +28,7 @@ def report(client: "redis.Redis[Any] | Any", worker: str, state: State, detail: 
         return
 
 
-def read_all(client: "redis.Redis[Any] | Any") -> dict[str, Status]:
+def read_all(client: redis.Redis) -> dict[str, Status]:
     """Every part's newest word. Raises redis.RedisError."""
-    return {name.decode(): msgspec.json.decode(value, type=Status) for name, value in client.hgetall(KEY).items()}
+    stored = cast("dict[bytes, bytes]", client.hgetall(KEY))
+    return {name.decode(): msgspec.json.decode(value, type=Status) for name, value in stored.items()}

@@ -5,10 +5,10 @@ from urllib.parse import unquote
 
 # Longest first where one ends with another, so FDUSD is never read as FD/USD's quote. Enough to split every spot symbol
 # of Binance without its exchangeInfo, which a recording may lack.
-_QUOTES = (
-    "FDUSD BFUSD USDT USDC TUSD BUSD USDP USDS USD1 BIDR BVND IDRT BKRW AEUR EURI DOGE TRX XRP DOT BTC ETH BNB SOL PAX VAI DAI UST "
-    "EUR GBP TRY BRL AUD RUB UAH NGN ZAR IDR PLN RON ARS JPY MXN COP CZK USD"
-).split()
+_QUOTES = """
+    FDUSD BFUSD USDT USDC TUSD BUSD USDP USDS USD1 BIDR BVND IDRT BKRW AEUR EURI DOGE TRX XRP DOT BTC ETH BNB SOL PAX
+    VAI DAI UST EUR GBP TRY BRL AUD RUB UAH NGN ZAR IDR PLN RON ARS JPY MXN COP CZK USD
+""".split()
 _SEPARATED = re.compile(r"^([A-Z0-9]{1,20})[/\-_:]([A-Z0-9]{1,20})$")
 _PLAIN = re.compile(r"^[A-Z0-9]{2,40}$")
 

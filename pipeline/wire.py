@@ -7,7 +7,7 @@ symbols by `parse_symbol`, labels and trade ids by the patterns below.
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -104,8 +104,12 @@ def read_trade(value: bytes) -> Trade:
     _time(t.ts)
     if not t.trade_id.isalnum() and not _TRADE_ID.match(t.trade_id):
         raise BadMessage(f"trade_id: {t.trade_id!r} is not an id")
-    # One comparison each for the normal case: NaN compares false, infinities and absurd exponents fall outside.
-    if not (_ZERO < t.price < _HUGE and _ZERO <= t.amount < _HUGE):
+    # Two comparisons are all that a normal trade pays; infinities and absurd exponents fall outside.
+    try:
+        sane = _ZERO < t.price < _HUGE and _ZERO <= t.amount < _HUGE
+    except InvalidOperation:  # NaN
+        sane = False
+    if not sane:
         _figures(price=t.price, amount=t.amount)
         raise BadMessage(f"price, amount: {t.price}, {t.amount} are not a positive price and an amount")
     return t
@@ -176,7 +180,9 @@ def read_bar(value: bytes) -> Candle:
         raise BadMessage(f"window_start, window_end: {c.window_start}-{c.window_end} is not a window of {c.timeframe}")
     _figures(open=c.open, high=c.high, low=c.low, close=c.close, volume=c.volume)
     if not c.low <= min(c.open, c.close) <= max(c.open, c.close) <= c.high or c.volume < 0:
-        raise BadMessage("open, high, low, close, volume: high and low do not enclose open and close, or volume is negative")
+        raise BadMessage(
+            "open, high, low, close, volume: high and low do not enclose open and close, or volume is negative"
+        )
     symbol = _symbol(c.symbol)
     return c if symbol == c.symbol else msgspec.structs.replace(c, symbol=symbol)
 
@@ -184,7 +190,13 @@ def read_bar(value: bytes) -> Candle:
 def ticker_record(t: Ticker, source: str = "collector-ws") -> Record:
     """The Kafka record of a ticker."""
     name = plain(t.symbol)
-    figures = (("bid", t.bid), ("ask", t.ask), ("last", t.last), ("baseVolume", t.base_volume), ("quoteVolume", t.quote_volume))
+    figures = (
+        ("bid", t.bid),
+        ("ask", t.ask),
+        ("last", t.last),
+        ("baseVolume", t.base_volume),
+        ("quoteVolume", t.quote_volume),
+    )
     body: dict[str, Any] = {"type": "ticker", "exchange": t.exchange, "symbol": t.symbol, "event_ts": t.ts}
     body |= {key: None if value is None else _raw(value) for key, value in figures}
     if t.last_trade_id is not None:

@@ -122,7 +122,9 @@ def test_a_hole_marks_its_windows_until_it_is_filled() -> None:
     series.add(trade(1, START - 1))
     series.add(trade(2, START + 1_000))
     series.add(trade(5, START + 12_000))  # 3 and 4 are missing, anywhere between
-    before = {c.window_start - START: c.complete for c in series.closed() if c.timeframe == "5s" and c.window_start >= START}
+    before = {
+        c.window_start - START: c.complete for c in series.closed() if c.timeframe == "5s" and c.window_start >= START
+    }
     assert before == {0: False}
     series.add(trade(3, START + 6_000))
     assert {c.window_start - START: c.complete for c in series.closed() if c.timeframe == "5s"} == {5_000: False}

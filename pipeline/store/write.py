@@ -69,7 +69,9 @@ class Store:
                 cursor.copy_expert("COPY incoming_trades FROM STDIN", StringIO("".join(map(_trade_line, trades))))
                 cursor.execute(UPSERT_TRADES)
             if candles:
-                cursor.copy_expert("COPY incoming_candles FROM STDIN", StringIO("".join(map(_candle_line, best(candles)))))
+                cursor.copy_expert(
+                    "COPY incoming_candles FROM STDIN", StringIO("".join(map(_candle_line, best(candles))))
+                )
                 cursor.execute(UPSERT_CANDLES)
 
     def save_state(self, worker: str, partition: int, before: str | None, position: str, state: bytes) -> bool:
@@ -92,7 +94,9 @@ class Store:
     def load_state(self, worker: str, partition: int) -> tuple[str, bytes] | None:
         connection = self._connect()
         with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT position, state FROM worker_state WHERE worker = %s AND partition = %s", (worker, partition))
+            cursor.execute(
+                "SELECT position, state FROM worker_state WHERE worker = %s AND partition = %s", (worker, partition)
+            )
             row = cursor.fetchone()
         return (row[0], bytes(row[1])) if row else None
 

@@ -10,26 +10,23 @@ from threading import Event
 from typing import Final
 
 import redis
-import structlog
 
 from pipeline import bus as buses
 from pipeline import status
-from pipeline.bus.base import BusUnavailable, Message, TopicPartition
+from pipeline.bus.base import BusUnavailable, Message, Subscription, TopicPartition
 from pipeline.bus.topics import BARS, TICKER, TRADES
 from pipeline.clock import now_ms
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import candle_data, ticker_data, trade_data
 from pipeline.model import Candle, Trade
-from pipeline.retry import Stopped, until_it_works
+from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.wire import read
 
 GROUP: Final = "cryptoviz-bridge"
 #: History that the exchange hands over is for the database; only the candles that a screen may show as its newest are pushed.
 _RECENT_WINDOWS: Final = 3
-
-log = structlog.get_logger()
 
 
 def run(settings: Settings, stop: Event) -> None:
@@ -41,29 +38,28 @@ def run(settings: Settings, stop: Event) -> None:
     def waiting(reason: str) -> None:
         status.report(client, "bridge", "waiting", reason)
 
-    subscription = None
+    patient_bus = Retry("bus", BusUnavailable, stop, waiting)
+    patient_redis = Retry("redis", redis.RedisError, stop, waiting)
+    subscription: Subscription | None = None
     try:
         topics = [TRADES, TICKER, *BARS]
-        until_it_works(lambda: bus.ensure_topics(topics), stop=stop, what="bus", errors=(BusUnavailable,), waiting=waiting)
-        subscription = bus.subscribe(GROUP, topics, _Positions(live, owner, stop))
-        reported = sent = 0.0
+        patient_bus(bus.ensure_topics, topics)
+        subscription = bus.subscribe(GROUP, topics, _Positions(live, owner, patient_redis))
+        sent, reported = 0, time.monotonic()
         while not stop.is_set():
-            messages = until_it_works(
-                lambda s=subscription: s.poll(0.5, 5_000), stop=stop, what="bus", errors=(BusUnavailable,), waiting=waiting
-            )
+            messages = patient_bus(subscription.poll, 0.5, 5_000)
             if messages:
                 batches = batch(messages)
                 places = {f"{topic}:{number}": at for (topic, number), at in subscription.positions().items()}
-                until_it_works(
-                    lambda b=batches, p=places: live.publish(b, owner, p), stop=stop, what="redis", errors=(redis.RedisError,), waiting=waiting
-                )
+                patient_redis(live.publish, batches, owner, places)
                 sent += sum(map(len, batches.values()))
             now = time.monotonic()
             if now - reported >= 1:
                 # So that the bus may forget what we have passed; reading starts from our own positions.
-                until_it_works(subscription.commit, stop=stop, what="bus", errors=(BusUnavailable,), waiting=waiting)
-                status.report(client, "bridge", "running", messages_per_s=round(sent / (now - reported), 1), lag=sum(subscription.lag().values()))
-                reported, sent = now, 0.0
+                patient_bus(subscription.commit)
+                lag = sum(subscription.lag().values())
+                status.report(client, "bridge", "running", messages_per_s=round(sent / (now - reported), 1), lag=lag)
+                sent, reported = 0, now
     except Stopped:
         pass
     finally:
@@ -77,14 +73,13 @@ def run(settings: Settings, stop: Event) -> None:
 class _Positions:
     """A `Listener` that reads on where the last publish left off."""
 
-    def __init__(self, live: LivePublisher, owner: str, stop: Event) -> None:
+    def __init__(self, live: LivePublisher, owner: str, patient_redis: Retry) -> None:
         self._live = live
         self._owner = owner
-        self._stop = stop
+        self._patient_redis = patient_redis
 
     def assigned(self, partition: TopicPartition) -> str | None:
-        stored = until_it_works(lambda: self._live.positions(self._owner), stop=self._stop, what="redis", errors=(redis.RedisError,))
-        return stored.get(f"{partition.topic}:{partition.partition}")
+        return self._patient_redis(self._live.positions, self._owner).get(f"{partition.topic}:{partition.partition}")
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Nothing is held back: positions are stored with every publish."""

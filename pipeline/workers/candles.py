@@ -18,14 +18,13 @@ import structlog
 from pipeline import bus as buses
 from pipeline import status
 from pipeline.bus.base import BusUnavailable, Message, Record, Subscription, TopicPartition
-from pipeline.bus.deadletters import dead_letter
 from pipeline.bus.topics import BARS, TICKER, TRADES, bars
 from pipeline.candles import Series, State
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import candle_data
 from pipeline.model import Candle, Ticker, Trade
-from pipeline.retry import Stopped, until_it_works
+from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.store.write import Store
 from pipeline.wire import bar_record, read
@@ -41,7 +40,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[State]).decode
 
 
-class Fenced(Exception):  # noqa: N818 - the supervisor reads it as what it is
+class Fenced(Exception):
     """Another process saved this partition's state: it owns the partition now, and our view of it is old."""
 
 
@@ -53,25 +52,25 @@ def run(settings: Settings, stop: Event) -> None:
     def waiting(reason: str) -> None:
         status.report(client, "candles", "waiting", reason)
 
-    maker = _Maker(f"candles@{settings.bus}", store, LivePublisher(client), stop, waiting)
+    patient_bus = Retry("bus", BusUnavailable, stop, waiting)
+    patient_store = Retry("database", psycopg2.Error, stop, waiting)
+    maker = _Maker(f"candles@{settings.bus}", store, patient_store, LivePublisher(client))
     subscription: Subscription | None = None
     try:
-        until_it_works(lambda: bus.ensure_topics([TRADES, TICKER, *BARS]), stop=stop, what="bus", errors=(BusUnavailable,), waiting=waiting)
+        patient_bus(bus.ensure_topics, [TRADES, TICKER, *BARS])
         subscription = bus.subscribe(GROUP, [TRADES, TICKER, *BARS], maker)
-        reported = made = 0.0
+        made, reported = 0, 0.0
         while not stop.is_set():
-            messages = until_it_works(
-                lambda s=subscription: s.poll(0.1, 10_000), stop=stop, what="bus", errors=(BusUnavailable,), waiting=waiting
-            )
-            for message, error in maker.take(messages):
-                until_it_works(lambda m=message, e=error: dead_letter(bus, m, e), stop=stop, what="bus", errors=(BusUnavailable,), waiting=waiting)
+            messages = patient_bus(subscription.poll, 0.1, 10_000)
+            maker.take(messages)
             for topic, records in maker.closed().items():
                 made += len(records)
-                until_it_works(lambda t=topic, r=records: bus.publish(t, r), stop=stop, what="bus", errors=(BusUnavailable,), waiting=waiting)
+                patient_bus(bus.publish, topic, records)
             maker.show_forming()
             maker.save(subscription)
             if time.monotonic() - reported >= 1:
-                status.report(client, "candles", "running", made=int(made), lag=sum(subscription.lag().values()), **maker.counts())
+                lag = sum(subscription.lag().values())
+                status.report(client, "candles", "running", "", made=made, lag=lag, **maker.counts())
                 reported = time.monotonic()
     except Stopped:
         pass
@@ -88,12 +87,11 @@ def run(settings: Settings, stop: Event) -> None:
 class _Maker:
     """The series of the partitions we own, and their durable state. A `Listener` of the subscription."""
 
-    def __init__(self, worker: str, store: Store, live: LivePublisher, stop: Event, waiting: object) -> None:
+    def __init__(self, worker: str, store: Store, patient_store: Retry, live: LivePublisher) -> None:
         self._worker = worker
         self._store = store
+        self._patient_store = patient_store
         self._live = live
-        self._stop = stop
-        self._waiting = waiting
         self._series: dict[int, dict[tuple[str, str], Series]] = {}
         self._saved: dict[int, str | None] = {}  # partition → position of the state in the database
         self._position: dict[int, str] = {}  # partition → position of what `_series` has seen and given out
@@ -107,7 +105,7 @@ class _Maker:
         if partition.topic != TRADES:
             return None
         number = partition.partition
-        row = self._db(lambda: self._store.load_state(self._worker, number))
+        row = self._patient_store(self._store.load_state, self._worker, number)
         self._series[number] = {}
         self._position.pop(number, None)
         self._saved[number] = None
@@ -126,9 +124,8 @@ class _Maker:
 
     # -- work --------------------------------------------------------------------------------------------------------
 
-    def take(self, messages: Sequence[Message]) -> list[tuple[Message, BadMessage]]:
-        """Feed the series; what cannot be read comes back with its error."""
-        bad = []
+    def take(self, messages: Sequence[Message]) -> None:
+        """Feed the series. What cannot be read is passed over: the writer sends it to the dead letters."""
         touched = self._touched
         for message in messages:
             # Of bars only the exchange's open ones matter here; the rest, our own among them, is passed over unread.
@@ -139,25 +136,18 @@ class _Maker:
                 continue
             try:
                 model = read(message)
-            except BadMessage as error:
-                bad.append((message, error))
+            except BadMessage:
                 continue
             series = owned.get((model.exchange, model.symbol))
             if isinstance(model, Trade):
                 if series is None:
                     series = owned[model.exchange, model.symbol] = Series(model.exchange, model.symbol)
-                try:
-                    fresh = series.add(model)
-                except ValueError as error:
-                    bad.append((message, BadMessage(f"trade_id: {error}")))
-                    continue
-                if fresh:
+                if series.add(model):
                     touched.add((message.partition, model.exchange, model.symbol))
             elif series is not None and isinstance(model, Ticker):
                 series.tick(model.ts, model.last_trade_id)
             elif series is not None and isinstance(model, Candle) and model.source == "historical":
                 series.seed(model)
-        return bad
 
     def closed(self) -> dict[str, list[Record]]:
         """Topic → what closed since the last call."""
@@ -209,20 +199,14 @@ class _Maker:
         if position is None or position == before:
             return
         blob = _encode([series.save() for series in self._series[number].values()])
-        if not self._db(lambda: self._store.save_state(self._worker, number, before, position, blob)):
+        if not self._patient_store(self._store.save_state, self._worker, number, before, position, blob):
             raise Fenced(f"partition {number}: its state is no longer the one saved at {before}")
         self._saved[number] = position
 
-    def _db(self, call):  # type: ignore[no-untyped-def]
-        def once():  # type: ignore[no-untyped-def]
-            try:
-                return call()
-            except psycopg2.Error:
-                self._store.close()
-                raise
-
-        return until_it_works(once, stop=self._stop, what="database", errors=(psycopg2.Error,), waiting=self._waiting)
-
     def counts(self) -> dict[str, int]:
         every = [series for owned in self._series.values() for series in owned.values()]
-        return {"series": len(every), "duplicates": sum(s.duplicates for s in every), "too_late": sum(s.too_late for s in every)}
+        return {
+            "series": len(every),
+            "duplicates": sum(s.duplicates for s in every),
+            "too_late": sum(s.too_late for s in every),
+        }

@@ -1,0 +1,173 @@
+"""The `cryptoviz` command. Everything heavy is imported by the command that needs it, so each starts fast."""
+
+import importlib
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import SetupError
+from pipeline.settings import Settings, load
+
+app = typer.Typer(
+    help="CryptoViz, a real-time cryptocurrency terminal.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Host = Annotated[str | None, typer.Option(help="Address the web server listens on. [default: 127.0.0.1]")]
+Port = Annotated[int | None, typer.Option(help="Port of the web server; 0 takes a free one. [default: 8050]")]
+ExchangeName = Annotated[
+    str | None,
+    typer.Option("--exchange", help="auto, binance, simulator or replay:FILE[,FILE…]. [default: auto]"),
+]
+Symbols = Annotated[str | None, typer.Option(help="Symbols to follow, like BTC/USDT,ETH/USDT.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the embedded servers, kept between runs. [default: data]")]
+Rate = Annotated[float | None, typer.Option(help="Trades a second of the simulated market. [default: 40]")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the simulated market. [default: 1]")]
+
+
+@app.command()
+def up(
+    host: Host = None,
+    port: Port = None,
+    exchange: ExchangeName = None,
+    symbols: Symbols = None,
+    data: Data = None,
+    rate: Rate = None,
+    seed: Seed = None,
+    speed: Annotated[str | None, typer.Option(help="Speed of a replay: 1, 10, … or max. [default: 1]")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the data folder first (asks).")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Answer yes to every question.")] = False,
+) -> None:
+    """Start everything on this machine: database, bus, workers, web. Ctrl-C stops it."""
+    settings = load(
+        host=host, port=port, exchange=exchange, symbols=symbols, data=data, simulator_rate=rate, simulator_seed=seed,
+        replay_speed=speed,
+    )  # fmt: skip
+    from pipeline.embedded.up import run
+
+    run(settings, fresh=fresh, ask=None if yes else typer.confirm)
+
+
+@app.command()
+def collector() -> None:
+    """Worker: exchange → bus."""
+    _work("collector", "pipeline.workers.collector")
+
+
+@app.command()
+def candles() -> None:
+    """Worker: trades → candles."""
+    _work("candles", "pipeline.workers.candles")
+
+
+@app.command()
+def writer() -> None:
+    """Worker: bus → database."""
+    _work("writer", "pipeline.workers.writer")
+
+
+@app.command()
+def bridge() -> None:
+    """Worker: bus → live pub/sub."""
+    _work("bridge", "pipeline.workers.bridge")
+
+
+@app.command()
+def web(host: Host = None, port: Port = None) -> None:
+    """Worker: pages, REST and WebSocket."""
+    # By name: pipeline never imports dashboard.
+    _work("web", "dashboard.server", host=host, port=port)
+
+
+@app.command()
+def simulator(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 9443,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    symbols: Symbols = None,
+    rate: Rate = None,
+    seed: Seed = None,
+) -> None:
+    """A local server that speaks Binance's protocol, with a simulated market."""
+    settings = load(symbols=symbols, simulator_rate=rate, simulator_seed=seed)
+    _set_up_logs(settings, "simulator")
+    from pipeline.exchanges.simulator import serve
+
+    serve(settings, host, port, stopped_by_signals())
+
+
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="Where to write; zstd-compressed.")],
+    exchange: ExchangeName = None,
+    symbols: Symbols = None,
+) -> None:
+    """Write the exchange's raw frames with their receive times, until Ctrl-C."""
+    settings = load(exchange=exchange, symbols=symbols)
+    _set_up_logs(settings, "record")
+    from pipeline.exchanges.recording import record as write
+
+    write(settings, file, stopped_by_signals())
+
+
+@app.command()
+def migrate() -> None:
+    """Apply sql/ to the database."""
+    settings = load()
+    from pipeline.store.migrate import migrate as apply
+
+    applied = apply(settings.database_url)
+    typer.echo("\n".join(f"applied {name}" for name in applied) or "already up to date")
+
+
+@app.command()
+def doctor(host: Host = None, port: Port = None, data: Data = None) -> None:
+    """Say what is wrong with the set-up, and how to mend it."""
+    settings = load(host=host, port=port, data=data)
+    from pipeline.doctor import examine
+
+    raise typer.Exit(examine(settings, typer.echo))
+
+
+def stopped_by_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGINT, handler)
+    return stop
+
+
+def _work(name: str, module: str, **overrides: object) -> None:
+    settings = load(**overrides)
+    _set_up_logs(settings, name)
+    stop = stopped_by_signals()
+    importlib.import_module(module).run(settings, stop)
+
+
+def _set_up_logs(settings: Settings, worker: str) -> None:
+    from pipeline import logs
+
+    logs.setup(settings, worker)
+
+
+def main() -> None:
+    """Entry of the console script. A mistake of the user's is one readable message and exit code 2."""
+    try:
+        app()
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
