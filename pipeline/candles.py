@@ -274,10 +274,7 @@ class Series:
         if not self._consecutive:
             return True
         last = len(self._intervals) - 1
-        for at, interval in enumerate(self._intervals):
-            if interval.low_ts < start and (at == last or interval.high_ts >= end):
-                return True
-        return False
+        return any(i.low_ts < start and (at == last or i.high_ts >= end) for at, i in enumerate(self._intervals))
 
     # -- candles out -------------------------------------------------------------------------------------------------
 

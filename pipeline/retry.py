@@ -1,15 +1,15 @@
 """Waiting for a server that is away: exponential back-off with jitter, for ever, said out loud."""
 
-import random
 from collections.abc import Callable
 from threading import Event
 from typing import ParamSpec, TypeVar
 
 import structlog
 
-_FIRST = 0.1
-#: Long enough not to hammer a server that starts, short enough that nobody waits once it is back.
-_LONGEST = 5.0
+from pipeline.backoff import Backoff
+
+#: Seconds. Long enough not to hammer a server that starts, short enough that nobody waits once it is back.
+_FIRST, _LONGEST = 0.2, 5.0
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -40,14 +40,14 @@ class Retry:
         self._waiting = waiting
 
     def __call__(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        delay = _FIRST
+        backoff = Backoff(_FIRST, _LONGEST)
         while True:
             try:
                 return call(*args, **kwargs)
             except self._errors as error:
+                delay = backoff.next()
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 log.warning("waiting", what=self._what, error=reason, again_in=round(delay, 1))
                 self._waiting(f"{self._what}: {reason}")
-            if self._stop.wait(delay * random.uniform(0.7, 1.3)):
+            if self._stop.wait(delay):
                 raise Stopped(self._what)
-            delay = min(delay * 2, _LONGEST)
