@@ -1,0 +1,27 @@
+"""Exchanges behind one seam (`base.py`). Add one: copy `_template.py`, and name it here."""
+
+from pipeline.errors import SetupError
+from pipeline.exchanges.base import Exchange
+from pipeline.settings import Settings
+
+REPLAY = "replay:"
+
+
+def open_exchange(settings: Settings) -> Exchange:
+    """The exchange that `settings.exchange` names. Nothing is connected yet. Raises SetupError.
+
+    `simulator` is Binance's client pointed at the simulator by the base URLs; `auto` has been decided by whoever starts the
+    workers, and alone means Binance.
+    """
+    name = settings.exchange
+    if name.startswith(REPLAY):
+        from pipeline.exchanges.recording import Replay
+
+        return Replay([path for path in name.removeprefix(REPLAY).split(",") if path], settings.replay_speed)
+    if name in ("binance", "simulator", "auto"):
+        from pipeline.exchanges.binance import Binance
+
+        return Binance(
+            settings.binance_ws_url, settings.binance_rest_url, "simulator" if name == "simulator" else "binance"
+        )
+    raise SetupError(f"exchange: '{name}' is not known; use auto, binance, simulator or replay:FILE[,FILE…]")

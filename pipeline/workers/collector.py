@@ -1,0 +1,218 @@
+"""Exchange → bus: trades and tickers as they come, none lost; the exchange's own candles for what was not seen.
+
+One event loop keeps the sockets and puts trades in order; one thread (`Publisher`) takes them to the bus. When the bus is
+slow or away the queue fills, and the sockets are no longer read: the exchange's TCP waits, and status says so.
+"""
+
+import asyncio
+import statistics
+import threading
+import time
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+import redis
+import structlog
+
+from pipeline import bus as buses
+from pipeline import status
+from pipeline.bus.base import BusUnavailable
+from pipeline.bus.topics import TOPICS
+from pipeline.clock import now_ms
+from pipeline.collecting.history import History
+from pipeline.collecting.publisher import CAPACITY, Publisher
+from pipeline.collecting.repair import Repairs
+from pipeline.exchanges import open_exchange
+from pipeline.exchanges.base import Event, Exchange
+from pipeline.live import LivePublisher, channel
+from pipeline.model import Book, Ticker, Trade
+from pipeline.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+NAME: Final = "collector"
+#: Seconds without any event after which we say that we wait.
+QUIET: Final = 30.0
+#: Seconds between two books of a symbol on the live bridge: the eye follows 4 a second.
+_BOOK_EVERY: Final = 0.25
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Collect until `stop` is set. Raises SetupError for an exchange or recording that cannot be."""
+    exchange = open_exchange(settings)
+    asyncio.run(Collector(settings, exchange).run(stop))
+
+
+class Collector:
+    def __init__(self, settings: Settings, exchange: Exchange) -> None:
+        self._settings = settings
+        self._exchange = exchange
+        self._bus = buses.connect(settings)
+        self._redis: redis.Redis = redis.Redis.from_url(
+            settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0
+        )
+        self._live = LivePublisher(self._redis)
+        self._publisher = Publisher(self._bus, self._redis, remember=exchange.repairs)
+        self._history = History(exchange, self._publisher, self._redis)
+        self._repairs: Repairs | None = None
+        self._books: dict[str, Book] = {}
+        self._lags: list[int] = []
+        self._last_event = time.monotonic()
+        self._seen_first = False
+        self._finished = False
+
+    async def run(self, stop: threading.Event) -> None:
+        await self._report("starting", "connecting")
+        try:
+            if not await self._ready(stop):
+                return
+            async with asyncio.TaskGroup() as group:
+                main = group.create_task(self._collect())
+                others = [group.create_task(self._reports()), group.create_task(self._publish_books())]
+                if self._exchange.repairs:
+                    others += [
+                        group.create_task(self._history.markets(self._settings.symbols)),
+                        group.create_task(self._history.seed(self._settings.symbols, self._settings.seed_candles)),
+                    ]
+                while not stop.is_set():  # noqa: ASYNC110 - set on another thread
+                    await asyncio.sleep(0.05)
+                for task in (main, *others):
+                    task.cancel()
+        finally:
+            with suppress(Exception):
+                await self._exchange.close()
+            if self._repairs:
+                await self._repairs.close()
+            await self._history.close()
+            await self._publisher.close()
+            await self._report("stopped", "")
+            self._bus.close()
+            self._redis.close()
+
+    async def _ready(self, stop: threading.Event) -> bool:
+        """Wait for the bus and for Redis; False when stopped meanwhile."""
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(self._bus.ensure_topics, TOPICS)
+                remembered = await asyncio.to_thread(self._publisher.remembered, self._exchange.label)
+            except (BusUnavailable, redis.RedisError) as error:
+                _log.warning("waiting for the bus and Redis", error=str(error))
+                await asyncio.sleep(0.5)
+                continue
+            if self._exchange.repairs:
+                self._repairs = Repairs(self._exchange, self._publisher, remembered, self._history.mend)
+            return True
+        return False
+
+    async def _collect(self) -> None:
+        async for events in self._exchange.stream(self._settings.symbols):
+            self._last_event = time.monotonic()
+            self._handle(events)
+            await self._publisher.room()
+            if self._repairs is not None:
+                await self._repairs.room()
+        await self._publisher.drained()
+        self._finished = True
+
+    def _handle(self, events: list[Event]) -> None:
+        if not events:
+            return
+        trades: list[Trade] = []
+        tickers: list[Ticker] = []
+        for event in events:
+            if type(event) is Trade:
+                trades.append(event)
+            elif type(event) is Ticker:
+                tickers.append(event)
+            elif type(event) is Book:
+                self._books[event.symbol] = event
+        if trades:
+            newest = trades[-1].ts
+            self._lags.append(now_ms() - newest)
+            self._history.skew = (
+                newest - now_ms() if not self._seen_first else max(self._history.skew, newest - now_ms())
+            )
+            if not self._seen_first:
+                self._seen_first = True
+                if self._exchange.repairs:
+                    # The windows we began in the middle of are the exchange's to tell.
+                    for symbol in self._settings.symbols:
+                        self._history.mend(symbol, newest, newest)
+            self._publisher.add(self._repairs.take(trades) if self._repairs is not None else trades)
+        if tickers:
+            if self._repairs is not None:
+                for ticker in tickers:
+                    self._repairs.hear(ticker)
+            self._publisher.add(tickers)
+
+    async def _publish_books(self) -> None:
+        while True:
+            await asyncio.sleep(_BOOK_EVERY)
+            books, self._books = self._books, {}
+            if books:
+                data = {channel("book", book.symbol): _book(book) for book in books.values()}
+                with suppress(redis.RedisError):
+                    await asyncio.to_thread(self._live.forming, data)
+
+    async def _reports(self) -> None:
+        before, at = self._publisher.trades, time.monotonic()
+        while True:
+            await asyncio.sleep(1.0)
+            if self._repairs is not None:
+                self._repairs.check()
+            await self._publisher.room()
+            trades, now = self._publisher.trades, time.monotonic()
+            rate, before, at = (trades - before) / (now - at), trades, now
+            state, detail = self._state()
+            await self._report(state, detail, trades_per_s=round(rate, 1))
+
+    def _state(self) -> tuple[status.State, str]:
+        health, quiet = self._exchange.health(), time.monotonic() - self._last_event
+        if self._publisher.trouble:
+            return "waiting", self._publisher.trouble
+        if self._finished:
+            return "finished", f"replay over: {health.frames} frames, {self._publisher.trades} trades, all on the bus"
+        if self._publisher.queued >= CAPACITY:
+            return "running", "the bus is slower than the exchange: the sockets wait"
+        if quiet > QUIET:
+            return (
+                "waiting",
+                f"nothing from the exchange for {quiet:.0f} s: {health.last_error or 'connected, but silent'}",
+            )
+        if not health.connected:
+            return "waiting", health.last_error or "connecting"
+        return "running", ""
+
+    async def _report(self, state: status.State, detail: str, **facts: str | float) -> None:
+        health, repairs = self._exchange.health(), self._repairs
+        lags, self._lags = self._lags, []
+        if lags:
+            facts["lag_ms"] = statistics.median(lags)
+        if repairs is not None:
+            facts |= {
+                "gaps_repaired": repairs.repaired, "trades_repaired": repairs.trades_repaired, "gaps_open": repairs.open,
+                "gaps_given_up": repairs.given_up, "duplicates": repairs.duplicates,
+            }  # fmt: skip
+        trouble = (repairs.trouble if repairs is not None else "") or self._history.trouble or health.last_error
+        facts |= {
+            "source": self._exchange.source, "connected": health.connected, "trades": self._publisher.trades, "frames": health.frames,
+            "queue": self._publisher.queued, "held_up": self._publisher.held_up, "reconnects": health.reconnects,
+            "ignored": " ".join(f"{kind}:{count}" for kind, count in sorted(health.ignored.items())),
+            "silent": " ".join(health.silent), "seeded": self._history.seeded, "last_error": trouble,
+        }  # fmt: skip
+        await asyncio.to_thread(status.report, self._redis, NAME, state, detail, **facts)
+
+
+def _book(book: Book) -> bytes:
+    return _encode(
+        {
+            "type": "book",
+            "exchange": book.exchange,
+            "symbol": book.symbol,
+            "timestamp": book.ts,
+            "bids": book.bids,
+            "asks": book.asks,
+        }
+    )
