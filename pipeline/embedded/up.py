@@ -1,0 +1,253 @@
+"""`cryptoviz up`: the whole terminal on one machine, from an empty folder to a URL."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+import httpx
+import redis
+import typer
+
+from pipeline import status
+from pipeline.embedded import folder
+from pipeline.embedded.postgres import EmbeddedPostgres
+from pipeline.embedded.supervisor import Supervisor
+from pipeline.embedded.valkey import EmbeddedValkey
+from pipeline.errors import SetupError
+from pipeline.exchanges import REPLAY
+from pipeline.settings import Settings
+from pipeline.store.migrate import migrate
+
+#: In the order of starting: what takes longest to come up first.
+WORKERS: Final = ("web", "collector", "candles", "bridge", "writer")
+#: How long Binance may take to answer before `auto` takes the simulator, in seconds.
+_PROBE: Final = 3.0
+#: How long a web server of a killed run may take to let go of its port, in seconds.
+_PORT_PATIENCE: Final = 3.0
+
+
+class _Screen:
+    """One line per part, with the time since the command."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def say(self, part: str, text: str) -> None:
+        typer.echo(f"  {part:<10} {text:<58} {time.monotonic() - self._start:6.1f} s")
+
+
+class _Probe(threading.Thread):
+    """Asks Binance whether it is there, while the servers start."""
+
+    def __init__(self, rest_url: str) -> None:
+        super().__init__(daemon=True)
+        self._url = f"{rest_url}/api/v3/ping"
+        self.reason = f"no answer within {_PROBE:.0f} s"
+        self.answered = False
+
+    def run(self) -> None:
+        try:
+            code = httpx.get(self._url, timeout=_PROBE).status_code
+            self.answered = code == httpx.codes.OK
+            self.reason = f"HTTP {code}"
+        except httpx.HTTPError as error:
+            self.reason = str(error) or type(error).__name__
+
+
+class _Announcer:
+    """Says once of each worker that it runs, then the URL, then that a replay is over."""
+
+    def __init__(self, client: Any, say: Callable[[str, str], None], settings: Settings) -> None:
+        self._redis = client
+        self._say = say
+        self._settings = settings
+        self._silent = set(WORKERS)
+        self._replaying = settings.exchange.startswith(REPLAY)
+        self.ready = False
+
+    def tick(self) -> None:
+        if not (self._silent or self._replaying):
+            return
+        try:
+            states = status.read_all(self._redis)
+        except redis.RedisError:
+            return
+        for name in sorted(self._silent - {"web"}):
+            one = states.get(name)
+            if one is not None and one.state not in ("starting", "failing"):
+                self._silent.discard(name)
+                self._say(name, one.state + (f": {one.detail}" if one.detail else ""))
+        if "web" in self._silent and _healthy(self._settings):
+            self._silent.discard("web")
+            self._say("web", f"{url(self._settings)}")
+            typer.echo(f"\n  Open {url(self._settings)}   (Ctrl-C stops everything)\n")
+        if self._replaying and _all_stored(states):
+            self._replaying = False
+            self._say("replay", "at its end, and all of it is stored")
+
+
+def url(settings: Settings) -> str:
+    """Where a browser on this machine finds the page."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://{host}:{settings.port}"
+
+
+def run(settings: Settings, *, fresh: bool, ask: Callable[[str], bool] | None) -> None:
+    """Start, watch, and on SIGTERM or Ctrl-C stop everything. Raises SetupError. `ask` is None to take yes for granted."""
+    stop = threading.Event()
+    hurry = _on_signals(stop)
+    data = settings.data.resolve()
+    settings = settings.model_copy(update={"data": data, "port": _port(settings.host, settings.port)})
+    if fresh:
+        folder.check_ours(data)
+        if data.exists() and ask is not None and not ask(f"Delete everything stored in {data}?"):
+            return
+    screen = _Screen()
+    typer.echo(f"CryptoViz · data in {data}")
+    with folder.held(data):
+        if fresh:
+            folder.empty(data)
+        _run_held(settings, screen, stop, hurry)
+    typer.echo("  stopped")
+
+
+def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry: list[Callable[[], None]]) -> None:
+    data = settings.data
+    probe = _Probe(settings.binance_rest_url) if settings.exchange == "auto" else None
+    if probe:
+        probe.start()
+    valkey, postgres = EmbeddedValkey(data), EmbeddedPostgres(data)
+    client: Any = None
+    supervisor: Supervisor | None = None
+    try:
+        redis_url = valkey.start()
+        screen.say("valkey", "ready")
+        database_url = postgres.start()
+        screen.say("postgres", "ready")
+        applied = migrate(database_url)
+        screen.say("sql", f"{len(applied)} files applied" if applied else "up to date")
+        settings = settings.model_copy(update={"bus": "streams", "redis_url": redis_url, "database_url": database_url})
+        client = redis.Redis.from_url(redis_url, socket_timeout=2)
+        client.delete(status.KEY)
+        supervisor = Supervisor(data / "logs", client, screen.say)
+        hurry.append(supervisor.hurry)
+        supervisor.add_server("valkey", valkey)
+        supervisor.add_server("postgres", postgres)
+        settings = _choose_exchange(settings, probe, supervisor, client, screen, stop)
+        for name in WORKERS:
+            if not stop.is_set():
+                supervisor.add_worker(name, environment(settings), death=_death_signal(name))
+        supervisor.run(stop, _Announcer(client, screen.say, settings).tick)
+        typer.echo("  stopping …")
+    finally:
+        if supervisor:
+            supervisor.stop()
+        else:
+            postgres.stop()
+            valkey.stop()
+        if client is not None:
+            client.close()
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Our environment with every setting in it, so a worker sees exactly what we do."""
+    env = dict(os.environ)
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        env[f"CRYPTOVIZ_{name.upper()}"] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return env
+
+
+def _choose_exchange(
+    settings: Settings,
+    probe: _Probe | None,
+    supervisor: Supervisor,
+    client: Any,
+    screen: _Screen,
+    stop: threading.Event,
+) -> Settings:
+    """Decide `auto`, start the simulator when it is wanted, and say on the status page which it is."""
+    why = "as asked"
+    name = settings.exchange
+    if probe is not None:
+        probe.join(_PROBE)
+        name = "binance" if probe.answered else "simulator"
+        why = "it answers" if probe.answered else f"Binance: {probe.reason}"
+    if name == "simulator":
+        port = _port("127.0.0.1", 0)
+        base = f"127.0.0.1:{port}"
+        settings = settings.model_copy(update={"binance_ws_url": f"ws://{base}", "binance_rest_url": f"http://{base}"})
+        supervisor.add_worker("simulator", environment(settings), ("--port", str(port)))
+        _await_port(port, stop)
+    settings = settings.model_copy(update={"exchange": name})
+    source = "replay" if name.startswith(REPLAY) else name
+    status.report(client, "exchange", "running", why, source=source)
+    screen.say("exchange", f"{name} ({why})")
+    return settings
+
+
+def _death_signal(worker: str) -> signal.Signals:
+    """What a worker gets when we die. The web server has children of its own, to be told by it."""
+    return signal.SIGTERM if worker == "web" else signal.SIGKILL
+
+
+def _on_signals(stop: threading.Event) -> list[Callable[[], None]]:
+    """SIGTERM, Ctrl-C and a closed terminal stop; a second one calls what is in the list returned."""
+    hurry: list[Callable[[], None]] = []
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            for each in hurry:
+                each()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, handler)
+    return hurry
+
+
+def _port(host: str, port: int) -> int:
+    """`port` if it is free, for 0 a free one. Raises SetupError."""
+    deadline = time.monotonic() + _PORT_PATIENCE
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                return int(probe.getsockname()[1])
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise SetupError(
+                        f"Port {port} of {host} cannot be used ({error.strerror}); choose another with --port."
+                    ) from error
+        time.sleep(0.1)
+
+
+def _await_port(port: int, stop: threading.Event, patience: float = 10.0) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and not stop.is_set():
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+
+
+def _healthy(settings: Settings) -> bool:
+    try:
+        return httpx.get(f"{url(settings)}/health", timeout=1.0).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _all_stored(states: dict[str, status.Status]) -> bool:
+    collector, candles, writer = (states.get(name) for name in ("collector", "candles", "writer"))
+    if collector is None or candles is None or writer is None or collector.state != "finished":
+        return False
+    return candles.facts.get("lag") == 0 and writer.facts.get("lag") == 0
