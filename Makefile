@@ -1,0 +1,70 @@
+# One front door. `make` lists what there is; every target installs what it needs first.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+KAFKA := .tools/kafka
+ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
+APT := DEBIAN_FRONTEND=noninteractive apt-get
+# Options of the command behind the target: make run ARGS="--port 9000"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint shots install chromium kafka clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+run: install ## install, and start the terminal (ARGS="--port 9000 --exchange simulator")
+	@exec $(BIN)/cryptoviz up $(ARGS)
+
+test: install chromium kafka lint ## lint, then every test; fetches the browser and Kafka they use
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: install chromium ## throughput and tick-to-paint, measured on this machine
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lint: install ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+shots: install chromium ## screenshots of the running terminal
+	$(BIN)/python -m tests.shots $(ARGS)
+
+install: $(STAMP) ## the locked packages, into .venv
+
+clean: ## remove what was installed and built; data/ stays
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
+
+# Once per lock file. Removed first, so that an interrupted install is done again.
+$(STAMP): requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "*** Python 3.11 or newer is needed, and none was found. Install it, or: make PYTHON=/path/to/python"; exit 1; }
+	@rm -f $@
+	@[ -x $(BIN)/pip ] || { \
+		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+			if [ -n "$(ROOT)" ]; then $(APT) update -qq && $(APT) install -y -qq python3-venv; \
+			else echo "*** $(PYTHON) cannot make virtual environments. As root: apt-get install python3-venv"; exit 1; fi; }; \
+		$(PYTHON) -m venv --clear .venv; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# What the browser tests drive. Without it and without root they skip, and say so.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+		if [ -n "$(ROOT)" ]; then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null || \
+			echo "*** Chromium could not be installed: the browser tests will be skipped"; \
+		else echo "*** No Chromium: the browser tests will be skipped. As root: apt-get install chromium"; fi
+
+# A real broker for the bus tests. Without Maven and Java they skip, and say so.
+kafka:
+	@if [ ! -f tests/kafka/pom.xml ] || [ $(KAFKA)/.fetched -nt tests/kafka/pom.xml ]; then :; \
+	elif ! command -v mvn >/dev/null || ! command -v java >/dev/null; then \
+		echo "*** No Maven or Java: the tests on a real Kafka will be skipped. As root: apt-get install maven"; \
+	else mkdir -p $(KAFKA) && \
+		mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA) && touch $(KAFKA)/.fetched || \
+		echo "*** Kafka could not be fetched: the tests on a real broker will be skipped"; fi
