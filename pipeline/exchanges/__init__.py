@@ -15,7 +15,7 @@ def open_exchange(settings: Settings) -> Exchange:
     """
     name = settings.exchange
     if name.startswith(REPLAY):
-        from pipeline.exchanges.recording import Replay
+        from pipeline.exchanges.replay import Replay
 
         return Replay([path for path in name.removeprefix(REPLAY).split(",") if path], settings.replay_speed)
     if name in ("binance", "simulator", "auto"):

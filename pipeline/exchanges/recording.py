@@ -1,4 +1,4 @@
-"""Recordings of raw frames: our own format, the formats of other recorders, and an exchange that plays them.
+"""Recordings of raw frames: written in our own format, read in that and in those of other recorders.
 
 Our format is one line a frame, `<receive time, Unix ns> <frame>`, zstd-compressed. The compressor is flushed to disk every
 second, so a recorder killed at any moment leaves a file that reads up to its last second.
@@ -9,33 +9,35 @@ import gzip
 import io
 import json
 import re
+import threading
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
+import structlog
 import zstandard
 
-from pipeline.errors import BadFrame, SetupError
-from pipeline.exchanges.base import Event, Exchange, Health
-from pipeline.exchanges.binance_frames import FrameReader, Goodbye
+from pipeline.errors import SetupError
+from pipeline.exchanges import open_exchange
+from pipeline.exchanges.binance import STREAMS, Binance
 from pipeline.exchanges.sockets import RawFrame
-from pipeline.model import Candle, Market, Trade
+from pipeline.settings import Settings
 
-#: Frames read between two looks at the event loop: a few ms of work.
-BATCH: Final = 2000
+_log = structlog.get_logger(__name__)
+
 _NS_LINE: Final = re.compile(rb"^\d{13,19} ")
 _TEXT_LINE: Final = re.compile(rb"^(\d+(?:\.\d+)?): ([\[{].*)$")
-#: Spot bookTicker frames carry no time, and there are more of them than of everything else.
-_NO_USE: Final = frozenset({"bookTicker"})
+#: Beside what the terminal follows, a recording holds what later work may want: best quotes and every change of the book.
+RECORDED_STREAMS: Final = (*STREAMS, "bookTicker", "depth@100ms")
 
 
 class Recorder:
-    """Writes frames to a file. Raises OSError."""
+    """Writes frames to a new file. Raises OSError, also when the file exists: a recording cannot be made again."""
 
     def __init__(self, path: Path, flush_every: float = 1.0) -> None:
-        self._file = path.open("wb")
+        self._file = path.open("xb")
         self._writer = zstandard.ZstdCompressor(level=3).stream_writer(self._file)
         self._flush_every = flush_every
         self._flushed = time.monotonic()
@@ -117,86 +119,51 @@ def _read_text(lines: Iterable[bytes], path: Path) -> Iterator[RawFrame]:
             raise SetupError(f"'{path}' is not a recording of frames in any format we know.")
 
 
-class Replay(Exchange):
-    """Plays recordings one after another, all symbols in them, at `speed` times their pace, or as fast as taken ("max")."""
+def record(settings: Settings, path: Path, stop: threading.Event, said: Callable[[int], None] = lambda _: None) -> int:
+    """Record the followed symbols into `path` until `stop` is set; the number of frames. `said` hears it every second.
 
-    label = "BINANCE"
-    source = "replay"
-    repairs = False
+    Raises SetupError when the exchange is no live one, or the file cannot be written.
+    """
+    exchange = open_exchange(settings)
+    if not isinstance(exchange, Binance):
+        raise SetupError(f"'{settings.exchange}' cannot be recorded; use binance or simulator.")
+    exchange.streams = RECORDED_STREAMS
+    try:
+        recorder = Recorder(path)
+    except OSError as error:
+        raise SetupError(f"'{path}' cannot be written: {error}.") from error
+    try:
+        asyncio.run(_record(exchange, settings.symbols, recorder, stop, said))
+    except OSError as error:
+        raise SetupError(
+            f"'{path}' cannot be written any more: {error}. What was written before can be played."
+        ) from error
+    finally:
+        recorder.close()
+    _log.info("recorded", file=str(path), frames=recorder.frames)
+    return recorder.frames
 
-    def __init__(self, paths: Sequence[str | Path], speed: str = "1") -> None:
-        self._paths = [Path(path) for path in paths]
-        for path in self._paths:
-            if not path.is_file():
-                raise SetupError(f"There is no recording '{path}'. Name an existing file after replay:")
-        self._speed = None if speed == "max" else float(speed)
-        self._reader = FrameReader(self.label, skip=_NO_USE)
-        self._bad = 0
-        self._frames = 0
-        self._closed = False
-        self._playing = False
 
-    async def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
-        self._playing = True
-        for path in self._paths:
-            frames = read_frames(path)
-            async for events in self._fast(frames) if self._speed is None else self._paced(frames, self._speed):
-                if self._closed:
-                    return
-                yield events
-        self._playing = False
+async def _record(
+    exchange: Binance, symbols: tuple[str, ...], recorder: Recorder, stop: threading.Event, said: Callable[[int], None]
+) -> None:
+    writing = asyncio.create_task(_write(exchange.frames(symbols), recorder))
+    try:
+        while not stop.is_set() and not writing.done():
+            for _ in range(10):
+                await asyncio.sleep(0.1)
+                if stop.is_set() or writing.done():
+                    break
+            recorder.flush()
+            said(recorder.frames)
+        if writing.done():
+            writing.result()
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await exchange.close()
 
-    async def _fast(self, frames: Iterator[RawFrame]) -> AsyncIterator[list[Event]]:
-        batch: list[bytes] = []
-        for frame in frames:
-            batch.append(frame.data)
-            if len(batch) >= BATCH:
-                yield self._read(batch)
-                batch = []
-                await asyncio.sleep(0)
-        yield self._read(batch)
 
-    async def _paced(self, frames: Iterator[RawFrame], speed: float) -> AsyncIterator[list[Event]]:
-        began, first = time.monotonic(), 0
-        batch: list[bytes] = []
-        for ns, data in frames:
-            first = first or ns
-            wait = (ns - first) / 1e9 / speed - (time.monotonic() - began)
-            if wait > 0.001 or len(batch) >= BATCH:
-                yield self._read(batch)
-                batch = []
-                while wait > 0.001 and not self._closed:
-                    await asyncio.sleep(min(wait, 0.2))
-                    wait = (ns - first) / 1e9 / speed - (time.monotonic() - began)
-            batch.append(data)
-        yield self._read(batch)
-
-    def _read(self, frames: Sequence[bytes]) -> list[Event]:
-        read = self._reader.read
-        events: list[Event] = []
-        for data in frames:
-            try:
-                event = read(data)
-            except BadFrame:
-                self._bad += 1
-                continue
-            if event is not None and not isinstance(event, Goodbye):
-                events.append(event)
-        self._frames += len(frames)
-        return events
-
-    async def markets(self, symbols: Sequence[str]) -> dict[str, Market]:
-        return {}
-
-    async def klines(self, symbol: str, timeframe: str, limit: int, end: int | None = None) -> list[Candle]:
-        return []
-
-    async def trades_from(self, symbol: str, from_id: int, limit: int) -> list[Trade]:
-        return []
-
-    def health(self) -> Health:
-        ignored = {**self._reader.ignored, **({"bad": self._bad} if self._bad else {})}
-        return Health(self._playing, frames=self._frames, ignored=ignored)
-
-    async def close(self) -> None:
-        self._closed = True
+async def _write(frames: AsyncIterator[list[RawFrame]], recorder: Recorder) -> None:
+    async for batch in frames:
+        recorder.write(batch)
