@@ -113,7 +113,8 @@ def record(
     _set_up_logs(settings, "record")
     from pipeline.exchanges.recording import record as write
 
-    write(settings, file, stopped_by_signals())
+    frames = write(settings, file, stopped_by_signals())
+    typer.echo(f"{frames} frames in {file}")
 
 
 @app.command()

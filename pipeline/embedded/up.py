@@ -23,8 +23,8 @@ from pipeline.exchanges import REPLAY
 from pipeline.settings import Settings
 from pipeline.store.migrate import migrate
 
-#: In the order of starting: what takes longest to come up first.
-WORKERS: Final = ("web", "collector", "candles", "bridge", "writer")
+#: In the order of starting: what takes longest to come up first, the collector once its exchange is decided.
+WORKERS: Final = ("web", "candles", "bridge", "writer", "collector")
 #: How long Binance may take to answer before `auto` takes the simulator, in seconds.
 _PROBE: Final = 3.0
 #: How long a web server of a killed run may take to let go of its port, in seconds.
@@ -138,8 +138,9 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
         hurry.append(supervisor.hurry)
         supervisor.add_server("valkey", valkey)
         supervisor.add_server("postgres", postgres)
-        settings = _choose_exchange(settings, probe, supervisor, client, screen, stop)
         for name in WORKERS:
+            if name == "collector":
+                settings = _choose_exchange(settings, probe, supervisor, client, screen, stop)
             if not stop.is_set():
                 supervisor.add_worker(name, environment(settings), death=_death_signal(name))
         supervisor.run(stop, _Announcer(client, screen.say, settings).tick)

@@ -1,7 +1,12 @@
 """The servers from wheels: as root or not, after any death."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +17,7 @@ import redis
 from pipeline.embedded.postgres import EmbeddedPostgres
 from pipeline.embedded.valkey import EmbeddedValkey
 from pipeline.store.engine import dsn
+from tests.tools import tool_missing
 
 
 def _sql(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -84,10 +90,6 @@ def test_an_orphan_server_of_a_killed_run_is_ended_first(tmp_path: Path) -> None
 
 
 def test_a_killed_parent_takes_its_server_along(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-    import time
-
     code = (
         "import sys, time; from pathlib import Path; from pipeline.embedded.valkey import EmbeddedValkey\n"
         "s = EmbeddedValkey(Path(sys.argv[1])); s.start(); print(s.process.pid, flush=True); time.sleep(60)"
@@ -102,3 +104,35 @@ def test_a_killed_parent_takes_its_server_along(tmp_path: Path) -> None:
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, "valkey outlived its parent"
         time.sleep(0.02)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="every other test here already runs as a plain user")
+def test_servers_start_as_a_plain_user(tmp_path: Path) -> None:
+    setpriv = shutil.which("setpriv") or tool_missing("setpriv (util-linux)")
+    code = (
+        "import sys; from pathlib import Path; from pipeline.embedded.valkey import EmbeddedValkey\n"
+        "from pipeline.embedded.postgres import EmbeddedPostgres\n"
+        "servers = [kind(Path(sys.argv[1])) for kind in (EmbeddedValkey, EmbeddedPostgres)]\n"
+        "print([server.start() for server in servers]); [server.stop() for server in servers]"
+    )
+    # May search folders, so that this interpreter is found even under /root; owns nothing but the data folder.
+    step_down = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_read_search"]
+    with tempfile.TemporaryDirectory() as data:
+        os.chown(data, 65534, 65534)
+        done = subprocess.run(
+            [setpriv, *step_down, "--ambient-caps=+dac_read_search", sys.executable, "-B", "-c", code, data],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert (Path(data) / "postgres").stat().st_uid == 65534
+
+
+def test_as_root_postgres_reaches_a_folder_only_root_may_enter(tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir(mode=0o700)
+    server = EmbeddedPostgres(tmp_path / "private" / "data")
+    try:
+        assert _sql(server.start(), "SELECT 1") == [(1,)]
+    finally:
+        server.stop()
