@@ -79,10 +79,20 @@ class _Head(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw()
     e: str = ""
     lastUpdateId: int = 0
-    B: str | msgspec.Raw = ""
     u: int = 0
-    result: msgspec.Raw = msgspec.Raw()
-    error: msgspec.Raw = msgspec.Raw()
+    B: str | float = ""
+    id: int | str | None = None
+    error: dict[str, object] | None = None
+
+    def kind(self) -> str:
+        if self.e:
+            return self.e
+        if self.lastUpdateId:
+            return "depth"
+        if self.u and self.B:
+            return "bookTicker"
+        # Answers to what we sent.
+        return "error" if self.error else "reply" if self.id is not None else "unknown"
 
 
 _D = TypeVar("_D")
@@ -134,22 +144,12 @@ class FrameReader:
 
     def _slow(self, frame: bytes) -> Frame | None:
         head = _head(frame) if frame[:1] == b"{" else _Head()
-        kind, symbol, body = head.e, "", frame
+        symbol, body = "", frame
         if head.stream:
             _, symbol = self._stream(head.stream.encode())
             body = bytes(head.data)
             head = _head(body) if body[:1] == b"{" else _Head()
-            kind = head.e
-        if not kind:
-            kind = (
-                "depth"
-                if head.lastUpdateId
-                else "bookTicker"
-                if head.u and head.B
-                else "reply"
-                if head.result or head.error
-                else "unknown"
-            )
+        kind = head.kind()
         convert = _KINDS.get(kind)
         if convert is None:
             msgspec.json.decode(body)  # an unknown frame is passed over, a broken one is bad

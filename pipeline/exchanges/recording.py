@@ -84,9 +84,10 @@ def read_frames(path: Path) -> Iterator[RawFrame]:
 def _open(path: Path) -> IO[bytes]:
     file = path.open("rb")
     magic = file.read(4)
-    file.seek(0)
     if magic[:2] == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), 1 << 18)
+        file.close()
+        return gzip.open(path)  # type: ignore[return-value]
+    file.seek(0)
     if magic == zstandard.FRAME_HEADER:
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=True)
         return io.BufferedReader(reader, 1 << 18)
