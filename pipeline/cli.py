@@ -99,7 +99,10 @@ def simulator(
     _set_up_logs(settings, "simulator")
     from pipeline.exchanges.simulator import serve
 
-    serve(settings, host, port, stopped_by_signals())
+    serve(
+        settings.simulator_seed, settings.simulator_rate, settings.symbols, host, port, stopped_by_signals(),
+        on_ready=lambda ws_url, rest_url: typer.echo(f"{ws_url} {rest_url}"),
+    )  # fmt: skip
 
 
 @app.command()

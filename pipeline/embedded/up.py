@@ -23,8 +23,9 @@ from pipeline.exchanges import REPLAY
 from pipeline.settings import Settings
 from pipeline.store.migrate import migrate
 
-#: In the order of starting: what takes longest to come up first, the collector once its exchange is decided.
-WORKERS: Final = ("web", "candles", "bridge", "writer", "collector")
+#: All but the collector, which waits for its exchange; what takes longest to come up first.
+_OTHERS: Final = ("web", "writer", "candles", "bridge")
+WORKERS: Final = (*_OTHERS, "collector")
 #: How long Binance may take to answer before `auto` takes the simulator, in seconds.
 _PROBE: Final = 3.0
 #: How long a web server of a killed run may take to let go of its port, in seconds.
@@ -138,11 +139,18 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
         hurry.append(supervisor.hurry)
         supervisor.add_server("valkey", valkey)
         supervisor.add_server("postgres", postgres)
-        for name in WORKERS:
-            if name == "collector":
-                settings = _choose_exchange(settings, probe, supervisor, client, screen, stop)
-            if not stop.is_set():
-                supervisor.add_worker(name, environment(settings), death=_death_signal(name))
+        # The simulator first when it is known to be needed; else the others start while Binance is awaited.
+        early = probe is None or not probe.is_alive()
+        if early:
+            settings = _choose_exchange(settings, probe, supervisor, client, screen)
+        for name in _OTHERS:
+            supervisor.add_worker(name, environment(settings), death=_death_signal(name))
+        if not early:
+            settings = _choose_exchange(settings, probe, supervisor, client, screen)
+        if settings.exchange == "simulator":
+            _await(settings.binance_rest_url, stop)
+        if not stop.is_set():
+            supervisor.add_worker("collector", environment(settings))
         supervisor.run(stop, _Announcer(client, screen.say, settings).tick)
         typer.echo("  stopping …")
     finally:
@@ -170,7 +178,6 @@ def _choose_exchange(
     supervisor: Supervisor,
     client: Any,
     screen: _Screen,
-    stop: threading.Event,
 ) -> Settings:
     """Decide `auto`, start the simulator when it is wanted, and say on the status page which it is."""
     why = "as asked"
@@ -184,7 +191,6 @@ def _choose_exchange(
         base = f"127.0.0.1:{port}"
         settings = settings.model_copy(update={"binance_ws_url": f"ws://{base}", "binance_rest_url": f"http://{base}"})
         supervisor.add_worker("simulator", environment(settings), ("--port", str(port)))
-        _await_port(port, stop)
     settings = settings.model_copy(update={"exchange": name})
     source = "replay" if name.startswith(REPLAY) else name
     status.report(client, "exchange", "running", why, source=source)
@@ -230,11 +236,13 @@ def _port(host: str, port: int) -> int:
         time.sleep(0.1)
 
 
-def _await_port(port: int, stop: threading.Event, patience: float = 10.0) -> None:
+def _await(base: str, stop: threading.Event, patience: float = 10.0) -> None:
+    """Until something listens at `base`, so that the collector's first attempt succeeds."""
+    address = httpx.URL(base)
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline and not stop.is_set():
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection((address.host, address.port or 80), 1).close()
             return
         except OSError:
             time.sleep(0.02)

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,7 +95,7 @@ def test_kill_of_up_takes_everything_along(tmp_path: Path) -> None:
 @pytest.mark.e2e
 def test_stop_while_it_is_still_starting(tmp_path: Path) -> None:
     stack = _simulated(tmp_path)
-    time.sleep(1.2)
+    assert eventually(lambda: "valkey" in stack.program.log.read_text(), every=0.01)
     assert stack.program.stop() == 0, stack.said()
     assert _left(stack.data) == []
 
