@@ -1,12 +1,17 @@
-"""The way in: COPY into a temporary table, then one upsert. Batches are atomic, and writing one twice changes nothing.
+"""The way in: COPY, and an upsert where rows may be there already. Batches are atomic, and writing one twice changes nothing.
 
-Measured per row on 2 cores: a commit a row 400 us, execute_values 7-13 us, COPY and upsert 4-5 us, bare COPY 2 us.
+Trades are almost always new, so they are first copied straight into their table; only when the unique index objects, the
+batch goes through a temporary table and an upsert. ON CONFLICT looks every row up before it inserts it, which is half of the
+cost. Measured on 2 busy cores, rows/s: upsert 82 k, straight COPY 149 k, straight COPY without any index 293 k.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from io import StringIO
 
 import psycopg2
+from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import connection as Connection
 
 from pipeline.model import Candle, Trade
@@ -16,7 +21,7 @@ from pipeline.wire import number
 # ON COMMIT DELETE ROWS: the tables are made once a connection and are empty at the start of every batch.
 _TEMP = """
 CREATE TEMP TABLE IF NOT EXISTS incoming_trades (
-    exchange text, symbol text, ts bigint, trade_id text, price numeric, amount numeric, side text
+    event_ts timestamptz, exchange text, symbol text, trade_id text, price numeric, amount numeric, side text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_candles (
     exchange text, symbol text, timeframe text, window_start bigint, window_end bigint,
@@ -25,9 +30,10 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_candles (
 ) ON COMMIT DELETE ROWS
 """
 
+COPY_TRADES = "COPY trades (event_ts, exchange, symbol, trade_id, price, amount, side) FROM STDIN"
 UPSERT_TRADES = """
 INSERT INTO trades (event_ts, exchange, symbol, trade_id, price, amount, side)
-SELECT timestamptz 'epoch' + ts * interval '1 millisecond', exchange, symbol, trade_id, price, amount, side
+SELECT event_ts, exchange, symbol, trade_id, price, amount, side
 FROM incoming_trades
 ON CONFLICT DO NOTHING
 """
@@ -63,11 +69,19 @@ class Store:
 
     def write(self, trades: Sequence[Trade], candles: Sequence[Candle]) -> None:
         """Store both in one transaction; durable when this returns."""
+        lines = "".join(map(_trade_line, trades))
+        try:
+            self._write(COPY_TRADES, None, lines, candles)
+        except UniqueViolation:
+            self._write("COPY incoming_trades FROM STDIN", UPSERT_TRADES, lines, candles)
+
+    def _write(self, copy: str, upsert: str | None, lines: str, candles: Sequence[Candle]) -> None:
         connection = self._connect()
         with connection, connection.cursor() as cursor:
-            if trades:
-                cursor.copy_expert("COPY incoming_trades FROM STDIN", StringIO("".join(map(_trade_line, trades))))
-                cursor.execute(UPSERT_TRADES)
+            if lines:
+                cursor.copy_expert(copy, StringIO(lines))
+            if lines and upsert:
+                cursor.execute(upsert)
             if candles:
                 cursor.copy_expert(
                     "COPY incoming_candles FROM STDIN", StringIO("".join(map(_candle_line, best(candles))))
@@ -132,8 +146,15 @@ def _rank(c: Candle) -> int:
     return 3 if c.source == "historical" else 2 if c.complete else 1
 
 
+# Thousands of trades share a second, and spelling one costs more than all the rest of a line.
+@lru_cache(maxsize=1024)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _trade_line(t: Trade) -> str:
-    return f"{t.exchange}\t{t.symbol}\t{t.ts}\t{t.trade_id}\t{t.price}\t{t.amount}\t{t.side}\n"
+    second, ms = divmod(t.ts, 1000)
+    return f"{_second(second)}.{ms:03d}+00\t{t.exchange}\t{t.symbol}\t{t.trade_id}\t{t.price}\t{t.amount}\t{t.side}\n"
 
 
 def _candle_line(c: Candle) -> str:
