@@ -95,11 +95,14 @@ class _Worker(_Part):
         """How it ended, in one line."""
         assert self.process is not None
         code = self.process.returncode
-        end = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
         with self._log.open("rb") as log:
             log.seek(max(self._from, log.seek(0, 2) - 4000))
-            lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        return f"{end}: {lines[-1].strip()[:300]}" if lines else end
+            lines = [line.strip() for line in log.read().decode(errors="replace").splitlines()]
+        # Of a traceback the last line says what it was; JSON lines were written before.
+        words = [line for line in lines if line and not line.startswith("{")]
+        return f"exit code {code}: {words[-1][:300]}" if words else f"exit code {code}"
 
 
 class _ServerPart(_Part):

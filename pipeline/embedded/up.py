@@ -33,13 +33,13 @@ _PORT_PATIENCE: Final = 3.0
 
 
 class _Screen:
-    """One line per part, with the time since the command."""
+    """One line per part, after the time since the command."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()
 
     def say(self, part: str, text: str) -> None:
-        typer.echo(f"  {part:<10} {text:<58} {time.monotonic() - self._start:6.1f} s")
+        typer.echo(f"{time.monotonic() - self._start:7.1f} s  {part:<10} {text}")
 
 
 class _Probe(threading.Thread):
@@ -86,7 +86,7 @@ class _Announcer:
         if "web" in self._silent and _healthy(self._settings):
             self._silent.discard("web")
             self._say("web", f"{url(self._settings)}")
-            typer.echo(f"\n  Open {url(self._settings)}   (Ctrl-C stops everything)\n")
+            typer.echo(f"\n           Open {url(self._settings)}   (Ctrl-C stops everything)\n")
         if self._replaying and _all_stored(states):
             self._replaying = False
             self._say("replay", "at its end, and all of it is stored")
@@ -114,7 +114,7 @@ def run(settings: Settings, *, fresh: bool, ask: Callable[[str], bool] | None) -
         if fresh:
             folder.empty(data)
         _run_held(settings, screen, stop, hurry)
-    typer.echo("  stopped")
+    screen.say("", "stopped")
 
 
 def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry: list[Callable[[], None]]) -> None:
@@ -152,7 +152,7 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
         if not stop.is_set():
             supervisor.add_worker("collector", environment(settings))
         supervisor.run(stop, _Announcer(client, screen.say, settings).tick)
-        typer.echo("  stopping …")
+        screen.say("", "stopping")
     finally:
         if supervisor:
             supervisor.stop()

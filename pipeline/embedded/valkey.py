@@ -22,7 +22,9 @@ _PATIENCE: Final = 60.0
 _SETTINGS: Final = {
     "port": "0",
     "appendonly": "yes",
-    "appendfsync": "everysec",  # kill -9 loses nothing; a power cut the last second
+    # Written before the reply, so kill -9 loses nothing (save what waits for an fsync on a stalled disk); a power cut takes
+    # the last second. `always` halves what the bus can take.
+    "appendfsync": "everysec",
     "no-appendfsync-on-rewrite": "yes",
     "save": "",
     "maxmemory-policy": "noeviction",  # a bus must refuse rather than forget

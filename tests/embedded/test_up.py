@@ -55,7 +55,7 @@ def test_up_shows_candles_and_stops_with_nothing_left(tmp_path: Path, ending: si
         assert _left(stack.data) == []
         said = stack.program.log.read_text()
         for part in ("valkey", "postgres", "sql", "exchange", "collector", "candles", "writer", "bridge", "web"):
-            assert f"\n  {part} " in said, said
+            assert f" s  {part} " in said, said
         assert f"Open {stack.url}" in said
         assert "died" not in said
     finally:
