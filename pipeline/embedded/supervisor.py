@@ -73,8 +73,11 @@ class _Part:
 
 
 class _Worker(_Part):
-    def __init__(self, name: str, argv: list[str], env: Mapping[str, str], log: Path, death: signal.Signals) -> None:
+    def __init__(
+        self, name: str, argv: list[str], env: Mapping[str, str], log: Path, death: signal.Signals, speaks: bool
+    ) -> None:
         super().__init__(name)
+        self.speaks = speaks
         self.process: subprocess.Popen[bytes] | None = None
         self._argv = argv
         self._env = env
@@ -128,15 +131,26 @@ class Supervisor:
         part = _ServerPart(name, server)
         part.started = time.monotonic()
         self._servers.append(part)
+        status.report(self._redis, name, "running")
 
     def add_worker(
-        self, name: str, env: Mapping[str, str], arguments: tuple[str, ...] = (), death: signal.Signals = signal.SIGKILL
+        self,
+        name: str,
+        env: Mapping[str, str],
+        arguments: tuple[str, ...] = (),
+        *,
+        death: signal.Signals = signal.SIGKILL,
+        speaks: bool = True,
     ) -> None:
-        """Start `cryptoviz <name> <arguments>` and keep it alive. Workers bear kill -9, so that is what our death sends them."""
+        """Start `cryptoviz <name> <arguments>` and keep it alive.
+
+        Workers bear kill -9, so that is the `death` they get when we die. One that does not say of itself that it runs
+        (`speaks`) is said to by us.
+        """
         argv = [sys.executable, "-m", "pipeline.cli", name, *arguments]
-        worker = _Worker(name, argv, env, self._logs / f"{name}.log", death)
+        worker = _Worker(name, argv, env, self._logs / f"{name}.log", death, speaks)
         self._workers.append(worker)
-        status.report(self._redis, name, "starting")
+        status.report(self._redis, name, "starting" if speaks else "running")
         worker.start()
 
     def run(self, stop: threading.Event, tick: Callable[[], None]) -> None:
@@ -180,6 +194,8 @@ class Supervisor:
         if worker.retry_at is not None:
             if time.monotonic() >= worker.retry_at:
                 worker.start()
+                if not worker.speaks and not worker.failing:
+                    status.report(self._redis, worker.name, "running")
         elif worker.process is not None and worker.process.poll() is not None:
             worker.died(worker.last_words())
             self._report_death(worker)
@@ -201,6 +217,7 @@ class Supervisor:
                 part.started = time.monotonic()
                 part.retry_at = None
                 self._say(part.name, "runs again")
+                status.report(self._redis, part.name, "running")
             except SetupError as error:
                 part.died(str(error))
                 self._report_death(part)

@@ -2,23 +2,21 @@
 
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
-import httpx
 import redis
 import typer
 
 from pipeline import status
 from pipeline.embedded import folder
+from pipeline.embedded.network import BinanceProbe, answers, await_listener, free_port
 from pipeline.embedded.postgres import EmbeddedPostgres
 from pipeline.embedded.supervisor import Supervisor
 from pipeline.embedded.valkey import EmbeddedValkey
-from pipeline.errors import SetupError
 from pipeline.exchanges import REPLAY
 from pipeline.settings import Settings
 from pipeline.store.migrate import migrate
@@ -26,10 +24,6 @@ from pipeline.store.migrate import migrate
 #: All but the collector, which waits for its exchange; what takes longest to come up first.
 _OTHERS: Final = ("web", "writer", "candles", "bridge")
 WORKERS: Final = (*_OTHERS, "collector")
-#: How long Binance may take to answer before `auto` takes the simulator, in seconds.
-_PROBE: Final = 3.0
-#: How long a web server of a killed run may take to let go of its port, in seconds.
-_PORT_PATIENCE: Final = 3.0
 
 
 class _Screen:
@@ -40,24 +34,6 @@ class _Screen:
 
     def say(self, part: str, text: str) -> None:
         typer.echo(f"{time.monotonic() - self._start:7.1f} s  {part:<10} {text}")
-
-
-class _Probe(threading.Thread):
-    """Asks Binance whether it is there, while the servers start."""
-
-    def __init__(self, rest_url: str) -> None:
-        super().__init__(daemon=True)
-        self._url = f"{rest_url}/api/v3/ping"
-        self.reason = f"no answer within {_PROBE:.0f} s"
-        self.answered = False
-
-    def run(self) -> None:
-        try:
-            code = httpx.get(self._url, timeout=_PROBE).status_code
-            self.answered = code == httpx.codes.OK
-            self.reason = f"HTTP {code}"
-        except httpx.HTTPError as error:
-            self.reason = str(error) or type(error).__name__
 
 
 class _Announcer:
@@ -83,7 +59,7 @@ class _Announcer:
             if one is not None and one.state not in ("starting", "failing"):
                 self._silent.discard(name)
                 self._say(name, one.state + (f": {one.detail}" if one.detail else ""))
-        if "web" in self._silent and _healthy(self._settings):
+        if "web" in self._silent and answers(f"{url(self._settings)}/health"):
             self._silent.discard("web")
             self._say("web", f"{url(self._settings)}")
             typer.echo(f"\n           Open {url(self._settings)}   (Ctrl-C stops everything)\n")
@@ -103,7 +79,7 @@ def run(settings: Settings, *, fresh: bool, ask: Callable[[str], bool] | None) -
     stop = threading.Event()
     hurry = _on_signals(stop)
     data = settings.data.resolve()
-    settings = settings.model_copy(update={"data": data, "port": _port(settings.host, settings.port)})
+    settings = settings.model_copy(update={"data": data, "port": free_port(settings.host, settings.port)})
     if fresh:
         folder.check_ours(data)
         if data.exists() and ask is not None and not ask(f"Delete everything stored in {data}?"):
@@ -119,7 +95,7 @@ def run(settings: Settings, *, fresh: bool, ask: Callable[[str], bool] | None) -
 
 def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry: list[Callable[[], None]]) -> None:
     data = settings.data
-    probe = _Probe(settings.binance_rest_url) if settings.exchange == "auto" else None
+    probe = BinanceProbe(settings.binance_rest_url) if settings.exchange == "auto" else None
     if probe:
         probe.start()
     valkey, postgres = EmbeddedValkey(data), EmbeddedPostgres(data)
@@ -148,7 +124,7 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
         if not early:
             settings = _choose_exchange(settings, probe, supervisor, client, screen)
         if settings.exchange == "simulator":
-            _await(settings.binance_rest_url, stop)
+            await_listener(settings.binance_rest_url, stop)
         if not stop.is_set():
             supervisor.add_worker("collector", environment(settings))
         supervisor.run(stop, _Announcer(client, screen.say, settings).tick)
@@ -174,7 +150,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _choose_exchange(
     settings: Settings,
-    probe: _Probe | None,
+    probe: BinanceProbe | None,
     supervisor: Supervisor,
     client: Any,
     screen: _Screen,
@@ -183,14 +159,13 @@ def _choose_exchange(
     why = "as asked"
     name = settings.exchange
     if probe is not None:
-        probe.join(_PROBE)
-        name = "binance" if probe.answered else "simulator"
+        name = "binance" if probe.decided() else "simulator"
         why = "it answers" if probe.answered else f"Binance: {probe.reason}"
     if name == "simulator":
-        port = _port("127.0.0.1", 0)
+        port = free_port("127.0.0.1", 0)
         base = f"127.0.0.1:{port}"
         settings = settings.model_copy(update={"binance_ws_url": f"ws://{base}", "binance_rest_url": f"http://{base}"})
-        supervisor.add_worker("simulator", environment(settings), ("--port", str(port)))
+        supervisor.add_worker("simulator", environment(settings), ("--port", str(port)), speaks=False)
     settings = settings.model_copy(update={"exchange": name})
     source = "replay" if name.startswith(REPLAY) else name
     status.report(client, "exchange", "running", why, source=source)
@@ -216,43 +191,6 @@ def _on_signals(stop: threading.Event) -> list[Callable[[], None]]:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handler)
     return hurry
-
-
-def _port(host: str, port: int) -> int:
-    """`port` if it is free, for 0 a free one. Raises SetupError."""
-    deadline = time.monotonic() + _PORT_PATIENCE
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                return int(probe.getsockname()[1])
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise SetupError(
-                        f"Port {port} of {host} cannot be used ({error.strerror}); choose another with --port."
-                    ) from error
-        time.sleep(0.1)
-
-
-def _await(base: str, stop: threading.Event, patience: float = 10.0) -> None:
-    """Until something listens at `base`, so that the collector's first attempt succeeds."""
-    address = httpx.URL(base)
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and not stop.is_set():
-        try:
-            socket.create_connection((address.host, address.port or 80), 1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-
-
-def _healthy(settings: Settings) -> bool:
-    try:
-        return httpx.get(f"{url(settings)}/health", timeout=1.0).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 def _all_stored(states: dict[str, status.Status]) -> bool:
