@@ -23,10 +23,11 @@ class BinanceProbe(threading.Thread):
         self._url = f"{rest_url}/api/v3/ping"
         self.reason = f"no answer within {_PROBE:.0f} s"
         self.answered = False
+        self._deadline = time.monotonic() + _PROBE
 
     def decided(self) -> bool:
         """Wait no longer than the probe may take; whether Binance answered."""
-        self.join(_PROBE)
+        self.join(max(0.0, self._deadline - time.monotonic()))
         return self.answered
 
     def run(self) -> None:
@@ -69,8 +70,8 @@ def await_listener(base: str, stop: threading.Event, patience: float = 10.0) -> 
 
 
 def answers(url: str) -> bool:
-    """Whether a GET of `url` is answered with 200."""
+    """Whether a GET of `url`, on this machine (so past any proxy), is answered with 200."""
     try:
-        return httpx.get(url, timeout=1.0).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=1.0, trust_env=False).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
