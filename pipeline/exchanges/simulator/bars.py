@@ -116,8 +116,7 @@ class Bars:
         first = minute - DAY + MINUTE
         if self._day[0] != minute:
             # The minutes that are over change no more: joined once a minute.
-            bars = [bar for at in range(first, minute, MINUTE) if (bar := self.bar(at, MINUTE)) is not None]
-            self._day = (minute, combine(bars) if bars else None)
+            self._day = (minute, self.bar(first, minute - first))
         forming = self.bar(minute, MINUTE)
         parts = [bar for bar in (self._day[1], forming) if bar is not None]
         return first, combine(parts)
