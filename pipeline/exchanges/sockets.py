@@ -69,9 +69,9 @@ class _Link:
     async def close(self) -> None:
         for task in self.tasks:
             task.cancel()
-        with suppress(Exception):
-            await asyncio.wait_for(self.socket.close(), 1.0)
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        with suppress(Exception):
+            await self.socket.close()
 
 
 class Sockets:
@@ -177,6 +177,7 @@ class Sockets:
             open_timeout=self._timings.open_timeout,
             compression=None,
             ping_interval=None,
+            close_timeout=1,
             max_queue=1024,
             max_size=1 << 23,
         )
