@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -49,7 +50,7 @@ def test_gap_is_missing_on_the_socket_only(sim: Simulator) -> None:
         take(ws, 5)
         sim.control("gap", count=17, symbol="BTCUSDT")
         ids = [t["t"] for t in drain(ws, 1)]
-    jumps = [(a, b) for a, b in zip(ids, ids[1:], strict=False) if b != a + 1]
+    jumps = [(a, b) for a, b in pairwise(ids) if b != a + 1]
     assert len(jumps) == 1 and jumps[0][1] - jumps[0][0] == 18
     assert {t["id"] for t in sim.truth("BTCUSDT")} >= set(range(ids[0], ids[-1] + 1))
 
@@ -115,8 +116,7 @@ def test_shutdown_is_announced_then_done_and_new_sockets_stay(sim: Simulator) ->
         with socket(sim, "/ws/btcusdt@trade") as new:
             frames = []
             with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    frames.append(json.loads(old.recv(5)))
+                frames.extend(json.loads(text) for text in iter(lambda: old.recv(5), None))
             assert 0.3 < time.monotonic() - begun < 2
             assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
             notice = next(f for f in frames if f["e"] == "serverShutdown")

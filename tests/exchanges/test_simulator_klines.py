@@ -1,7 +1,7 @@
 """Klines of the simulator: history that composes, live ones that are the trades, and both in the window where they meet."""
 
 import math
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import fmean
 
 import pytest
@@ -38,7 +38,7 @@ def test_each_level_is_exactly_composed_of_the_next_finer(trades_a_day: float, s
     h = history(seed, trades_a_day)
     checked = 0
     for day in (END // DAY - 1, END // DAY - 1000, ORIGIN // DAY + 5):
-        for coarse, fine in zip(LEVELS, LEVELS[1:], strict=False):
+        for coarse, fine in pairwise(LEVELS):
             for start in range(day * DAY, day * DAY + 8 * coarse, coarse):
                 whole = h.bar(start, start + coarse)
                 parts = [h.bar(at, at + fine) for at in range(start, start + coarse, fine)]
@@ -91,7 +91,7 @@ def test_history_has_the_look_of_a_market() -> None:
     minutes = [
         bar for i in range(3 * 1440) if (bar := h.bar(end - (3 * 1440 - i) * MINUTE, end - (3 * 1440 - i - 1) * MINUTE))
     ]
-    moves = [math.log(b.close / a.close) for a, b in zip(minutes, minutes[1:], strict=False)]
+    moves = [math.log(b.close / a.close) for a, b in pairwise(minutes)]
     sizes = [abs(m) for m in moves]
     mean = fmean(sizes)
     variance = fmean((s - mean) ** 2 for s in sizes)

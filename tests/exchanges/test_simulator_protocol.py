@@ -4,10 +4,12 @@ import json
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
 
 from pipeline.exchanges.simulator import Simulator
 from tests.exchanges.simulated import drain, socket, take
@@ -32,7 +34,7 @@ def test_trades_of_a_raw_stream_are_consecutive_and_the_same_in_rest(sim: Simula
         trades = take(ws, 200)
     assert [set(t) for t in trades] == [{"e", "E", "s", "t", "p", "q", "T", "m", "M"}] * 200
     assert [t["t"] for t in trades] == list(range(trades[0]["t"], trades[0]["t"] + 200))
-    assert all(a["T"] <= b["T"] for a, b in zip(trades, trades[1:], strict=False))
+    assert all(a["T"] <= b["T"] for a, b in pairwise(trades))
     assert abs(trades[-1]["T"] / 1000 - time.time()) < 2
     assert all(len(t["p"].split(".")[1]) == len(t["q"].split(".")[1]) == 8 for t in trades)
     old = rest.get("/historicalTrades", params={"symbol": "BTCUSDT", "fromId": trades[0]["t"], "limit": 200}).json()
@@ -48,7 +50,7 @@ def test_aggregates_cover_the_trades_without_a_hole(sim: Simulator, rest: httpx.
     with socket(sim, "/ws/ethusdt@aggTrade") as ws:
         events = take(ws, 150)
     assert [e["a"] for e in events] == list(range(events[0]["a"], events[0]["a"] + 150))
-    assert all(b["f"] == a["l"] + 1 for a, b in zip(events, events[1:], strict=False))
+    assert all(b["f"] == a["l"] + 1 for a, b in pairwise(events))
     truth = {t["id"]: t for t in sim.truth("ETH/USDT")}
     for e in events:
         parts = [truth[i] for i in range(e["f"], e["l"] + 1)]
@@ -103,7 +105,7 @@ def test_depth_diffs_continue_the_snapshot_by_binances_rule(sim: Simulator, rest
         snapshot = rest.get("/depth", params={"symbol": "BTCUSDT", "limit": 5000}).json()
         events = early + drain(ws, 1.5)
     diffs = [e for e in events if e.get("e") == "depthUpdate"]
-    assert all(b["U"] == a["u"] + 1 for a, b in zip(diffs, diffs[1:], strict=False))
+    assert all(b["U"] == a["u"] + 1 for a, b in pairwise(diffs))
     books = {side: {Decimal(p): Decimal(q) for p, q in snapshot[side]} for side in ("bids", "asks")}
     fresh = [d for d in diffs if d["u"] > snapshot["lastUpdateId"]]
     assert fresh[0]["U"] <= snapshot["lastUpdateId"] + 1 <= fresh[0]["u"]
@@ -209,6 +211,12 @@ def test_bad_requests_are_answered_and_the_socket_stays(sim: Simulator, sent: st
         assert take(ws, 1) == [{"result": [], "id": 9}]
 
 
+def flood(ws: ClientConnection) -> None:
+    for i in range(7):
+        ws.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": i}))
+    take(ws, 7)
+
+
 def test_limits_of_streams_and_messages(sim: Simulator) -> None:
     with socket(sim, "/ws") as ws:
         ws.send(json.dumps({"method": "SUBSCRIBE", "params": [f"x{i}@trade" for i in range(1024)], "id": 1}))
@@ -216,9 +224,7 @@ def test_limits_of_streams_and_messages(sim: Simulator) -> None:
         ws.send(json.dumps({"method": "SUBSCRIBE", "params": ["btcusdt@trade"], "id": 2}))
         assert take(ws, 1)[0]["error"]["code"] == 2
     with socket(sim, "/ws") as ws, pytest.raises(ConnectionClosed) as closed:
-        for i in range(7):
-            ws.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": i}))
-        take(ws, 7)
+        flood(ws)
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
     with pytest.raises(InvalidStatus), socket(sim, "/elsewhere"):
         pass

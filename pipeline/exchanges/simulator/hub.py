@@ -16,6 +16,8 @@ from pipeline.exchanges.simulator.history import Bar
 _SLICE: Final = 0.0005
 #: Longest nap (s): how soon a stop is seen.
 _NAP: Final = 0.02
+#: Steps (of 20 ms of market) at most to catch up with at the start: 4 s.
+_CATCH_UP: Final = 200
 
 
 class Client(Protocol):
@@ -34,7 +36,9 @@ Output = dict[Client, list[bytes]]
 
 
 class Hub:
-    def __init__(self, exchange: Exchange, faults: Faults) -> None:
+    """`begun` is the `time.perf_counter()` of the exchange's start: its clock goes from there."""
+
+    def __init__(self, exchange: Exchange, faults: Faults, begun: float) -> None:
         self.exchange = exchange
         self.faults = faults
         self.clients: dict[Client, None] = {}
@@ -43,7 +47,7 @@ class Hub:
         self._touches: dict[str, tuple[int, int, int, int]] = {}
         self._tick = 0
         self._windows: dict[str, int] = {}  # kline stream → window last told, ms
-        self._begun = time.perf_counter()
+        self._begun = begun
         self.trades = 0
 
     def listen(self, client: Client, stream: str) -> None:
@@ -65,6 +69,13 @@ class Hub:
             late = self.exchange.behind > 0
             nap = 0.0 if late else min(_NAP, max(_SLICE, self.exchange.due() / 1e6))
             await asyncio.sleep(_NAP if self.exchange.paused else nap)
+
+    def catch_up(self) -> None:
+        """Live through the time that setting up took, before anybody listens; not for ever where the rate is beyond the machine."""
+        for _ in range(_CATCH_UP):
+            self.step()
+            if self.exchange.behind <= 0:
+                break
 
     def step(self) -> None:
         self.exchange.advance((time.perf_counter() - self._begun) * 1e6)

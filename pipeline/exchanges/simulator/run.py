@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 import httpx
 import msgspec
 
-from pipeline.clock import now_ms
 from pipeline.errors import ExchangeUnavailable
 from pipeline.exchanges.simulator.control import Control
 from pipeline.exchanges.simulator.exchange import Exchange
@@ -40,25 +40,21 @@ def serve(
     listens. The same `seed`, `rate` and `start_ms` (Unix ms, default now) give the same market. Raises OSError when the
     port is taken, SetupError for symbols or a rate that cannot be.
     """
-    asyncio.run(_serve(seed, rate, symbols, host, port, stop, on_ready, now_ms() if start_ms is None else start_ms))
+    begun, now_ns = time.perf_counter(), time.time_ns()
+    if start_ms is None:
+        start_ms = now_ns // 1_000_000
+        begun -= now_ns % 1_000_000 / 1e9
+    hub = Hub(Exchange(seed, rate, symbols, start_ms), Faults(seed), begun)
+    hub.catch_up()
+    asyncio.run(_serve(hub, host, port, stop, on_ready))
 
 
-async def _serve(
-    seed: int,
-    rate: float,
-    symbols: Sequence[str],
-    host: str,
-    port: int,
-    stop: threading.Event | None,
-    on_ready: OnReady | None,
-    start_ms: int,
-) -> None:
+async def _serve(hub: Hub, host: str, port: int, stop: threading.Event | None, on_ready: OnReady | None) -> None:
     loop = asyncio.get_running_loop()
     if stop is None:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-    hub = Hub(Exchange(seed, rate, symbols, start_ms), Faults(seed))
     control = Control(hub)
     server = await loop.create_server(lambda: Connection(hub, control), host, port)
     try:
