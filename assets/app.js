@@ -1,0 +1,189 @@
+/* The terminal: wires the parts together and keeps them and the address in step. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const FRAMES = { '5s': 5_000, '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000, '4h': 14_400_000, '1d': 86_400_000 };
+  const DEFAULT_FRAME = '1m';
+  const AWAY = 30_000; // ms hidden after which the browser may have frozen us: look what was missed
+
+  class App {
+    constructor(root) {
+      this.root = root;
+      const find = (selector) => root.querySelector(selector);
+      this.symbols = JSON.parse(root.dataset.symbols);
+      const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+      this.socket = new CV.Socket(`${scheme}://${location.host}/ws/crypto`);
+      this.markets = new CV.Markets(this.symbols, this.socket);
+      this.header = new CV.Header(root, this.markets);
+      this.strip = new CV.Strip(find('#strip'), this.markets, (symbol) => this.go({ symbol }));
+      this.picker = new CV.Picker(find('#picker'), find('#symbol-button'), this.markets, (symbol) => this.go({ symbol }));
+      this.tape = new CV.Tape(find('#tape'), this.socket, this.markets);
+      this.book = new CV.Book(find('#book'), this.socket, this.markets, () => this.root.classList.remove('no-book'));
+      this.connection = new CV.Connection(root, this.socket);
+      this.legend = new CV.Legend(find('#legend'));
+      this.chart = new CV.Chart(find('#chart'), {
+        onCursor: (pointed) => this.legend.draw(pointed, this.chart.decimals),
+        onFollow: (following) => (this.latest.hidden = following),
+      });
+      this.chart.clock = () => this.socket.now();
+      this.latest = find('#chart-latest');
+      this.message = find('#chart-message');
+      this.older = find('#chart-older');
+      new CV.Status(find('#banner'));
+      this.controls(find);
+      this.markets.onChange((symbol) => symbol === this.symbol && this.digits());
+      addEventListener('popstate', () => this.show(this.address()));
+      this.awake();
+      this.show(this.address());
+    }
+
+    controls(find) {
+      this.buttons = (group, pick) => {
+        const buttons = [...this.root.querySelectorAll(`[data-${group}]`)];
+        buttons.forEach((button) => button.addEventListener('click', () => pick(button.dataset[group])));
+        return (value) => buttons.forEach((button) => button.setAttribute('aria-pressed', String(button.dataset[group] === value)));
+      };
+      this.pressFrame = this.buttons('timeframe', (timeframe) => this.go({ timeframe }));
+      this.pressType = this.buttons('type', (type) => this.go({ type }));
+      this.pressTab = this.buttons('pane', (pane) => this.pane(pane));
+      this.pane('book');
+      this.latest.addEventListener('click', () => this.chart.act.reset());
+      find('#theme').addEventListener('click', () => CV.theme.toggle());
+      const wide = find('#wide');
+      wide.addEventListener('click', () => wide.setAttribute('aria-pressed', String(this.root.classList.toggle('wide'))));
+      find('#chart-retry').addEventListener('click', () => this.series.load());
+      addEventListener('keydown', (event) => {
+        if (event.target.closest('input, dialog') || event.metaKey || event.ctrlKey || event.altKey) return;
+        const frame = Object.keys(FRAMES)[Number(event.key) - 1];
+        if (frame) this.go({ timeframe: frame });
+        else if (event.key === 'Escape') this.root.classList.remove('wide');
+      });
+    }
+
+    pane(name) {
+      this.root.dataset.pane = name;
+      this.pressTab(name);
+    }
+
+    /** What the address bar asks for. */
+    address() {
+      const [, name] = location.pathname.match(/^\/t\/([^/]+)/) || [];
+      const query = new URLSearchParams(location.search);
+      const wanted = decodeURIComponent(name || '').toUpperCase().replace('-', '/');
+      const timeframe = query.get('tf');
+      return {
+        symbol: wanted || this.symbols[0],
+        timeframe: timeframe in FRAMES ? timeframe : DEFAULT_FRAME,
+        type: query.get('type') === 'line' ? 'line' : 'candles',
+      };
+    }
+
+    /** Change some of symbol, timeframe, type, and put it in the address. */
+    go(change) {
+      const next = { symbol: this.symbol, timeframe: this.timeframe, type: this.type, ...change };
+      const query = new URLSearchParams();
+      if (next.timeframe !== DEFAULT_FRAME) query.set('tf', next.timeframe);
+      if (next.type !== 'candles') query.set('type', next.type);
+      const url = `/t/${CV.format.plain(next.symbol)}${query.size ? '?' + query : ''}`;
+      if (url !== location.pathname + location.search) history.pushState(null, '', url);
+      this.show(next);
+    }
+
+    show({ symbol, timeframe, type }) {
+      const other = symbol !== this.symbol;
+      const refill = other || timeframe !== this.timeframe;
+      Object.assign(this, { symbol, timeframe });
+      if (other) this.showSymbol();
+      if (type !== this.type) {
+        this.type = type;
+        this.chart.setType(type);
+        this.pressType(type);
+      }
+      if (!refill) return;
+      this.pressFrame(timeframe);
+      this.legend.show(symbol, timeframe);
+      this.latest.hidden = true;
+      if (this.series) this.series.stop();
+      const series = (this.series = new CV.Series({
+        symbol, timeframe, step: FRAMES[timeframe], socket: this.socket,
+        changed: (what) => {
+          this.chart.changed(what);
+          if (what === 'state') this.say();
+        },
+      }));
+      this.chart.show(series, this.markets.decimals(symbol));
+      series.start();
+      this.say();
+    }
+
+    showSymbol() {
+      const { symbol } = this;
+      this.header.show(symbol);
+      this.strip.select(symbol);
+      this.picker.list.select(symbol);
+      this.root.classList.add('no-book');
+      this.book.show(symbol);
+      this.tape.show(symbol);
+      this.connection.reset();
+      if (this.endTrades) this.endTrades();
+      this.endTrades = this.socket.subscribe({ type: 'trade', symbol }, (trade) => {
+        this.connection.saw(trade);
+        this.chart.saw(trade);
+        this.markets.tick(symbol, trade.price);
+      });
+    }
+
+    digits() {
+      const decimals = this.markets.decimals(this.symbol);
+      if (decimals !== this.chart.decimals) this.chart.setDecimals(decimals);
+    }
+
+    /** The chart's own state: loading, empty or error, and whether older bars are on their way. */
+    say() {
+      const { series } = this;
+      this.root.dataset.chart = series.state;
+      this.older.hidden = !series.loadingOlder;
+      const known = this.symbols.includes(this.symbol);
+      const words = {
+        empty: `No candles of ${this.symbol} yet. The first appears with its next trade.`,
+        error: known || series.error === 'the server does not answer'
+          ? `Candles of ${this.symbol} cannot be loaded: ${series.error}. Trying again by itself.`
+          : `${this.symbol} is not followed here. Choose another symbol above.`,
+      };
+      CV.write(this.message, words[series.state] || '');
+    }
+
+    /** Back from the background: messages kept coming, unless the browser froze us. */
+    awake() {
+      let left = 0;
+      document.addEventListener('visibilitychange', () => {
+        if (document.hidden) {
+          left = performance.now();
+          return;
+        }
+        this.socket.reconnectNow();
+        this.socket.heartbeat();
+        if (left && performance.now() - left > AWAY) this.series.refill();
+      });
+    }
+  }
+
+  CV.start = () => {
+    const root = document.getElementById('terminal');
+    if (!root || CV.debug) return;
+    CV.debug = new App(root);
+    // What the bench reads: when each trade had been painted.
+    CV.paints = CV.debug.chart.paints;
+  };
+
+  window.dash_clientside = Object.assign(window.dash_clientside || {}, {
+    cryptoviz: {
+      /** Called by Dash once its layout is in the document. */
+      start() {
+        CV.start();
+        return window.dash_clientside.no_update;
+      },
+    },
+  });
+})();

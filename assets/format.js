@@ -1,0 +1,130 @@
+/* Numbers, times and names as the terminal writes them. True minus, thin-space thousands, the user's zone. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const MINUS = '\u2212';
+  const THIN = '\u202f';
+  const DAY = 86_400_000;
+  const UNITS = [[1e12, 'T'], [1e9, 'B'], [1e6, 'M'], [1e3, 'K']];
+
+  /** '67 123.45': thousands separated, `decimals` digits, true minus. */
+  function number(value, decimals) {
+    if (!Number.isFinite(value)) return '–';
+    const text = Math.abs(value).toFixed(decimals);
+    const dot = text.indexOf('.');
+    let whole = dot < 0 ? text : text.slice(0, dot);
+    const rest = dot < 0 ? '' : text.slice(dot);
+    if (whole.length > 3) whole = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
+    return (value < 0 && Number(text) !== 0 ? MINUS : '') + whole + rest;
+  }
+
+  /** Digits after the point of a tick or lot size: 0.01 → 2. */
+  function decimals(step) {
+    if (!(step > 0)) return 2;
+    const [digits, exponent] = step.toExponential().split('e');
+    const fraction = (digits.split('.')[1] || '').length;
+    return Math.max(0, Math.min(12, fraction - Number(exponent)));
+  }
+
+  /** Digits a price of this size is usually quoted with, until the market's tick size is known. */
+  function guessDecimals(price) {
+    if (!(price > 0)) return 2;
+    return Math.max(2, Math.min(8, 4 - Math.floor(Math.log10(price))));
+  }
+
+  /** 1 234 567 → '1.23M'. */
+  function compact(value) {
+    if (!Number.isFinite(value)) return '–';
+    const size = Math.abs(value);
+    for (const [unit, letter] of UNITS) {
+      if (size >= unit) return number(value / unit, size >= unit * 100 ? 1 : 2) + letter;
+    }
+    return number(value, size >= 100 ? 1 : size >= 1 ? 2 : 4);
+  }
+
+  /** '+1.24%', '−0.30%', '0.00%'. */
+  function percent(value) {
+    if (!Number.isFinite(value)) return '–';
+    const text = number(value, 2);
+    return (Number(value.toFixed(2)) > 0 ? '+' : '') + text + '%';
+  }
+
+  function arrow(value) {
+    return value > 0 ? '▲' : value < 0 ? '▼' : '·';
+  }
+
+  /** -1, 0 or 1, of a figure as shown with two digits. */
+  function direction(value) {
+    const shown = Number((value || 0).toFixed(2));
+    return Math.sign(shown);
+  }
+
+  const two = (n) => String(n).padStart(2, '0');
+  const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+  const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+
+  /** Milliseconds to add to UTC for the clock that a chart of this timeframe shows: daily windows are UTC days. */
+  function zoneShift(timeframe) {
+    return timeframe === '1d' ? 0 : -new Date().getTimezoneOffset() * 60_000;
+  }
+
+  /** 'UTC', 'UTC+2', 'UTC−3:30'. */
+  function zoneName(timeframe) {
+    const minutes = zoneShift(timeframe) / 60_000;
+    if (!minutes) return 'UTC';
+    const size = Math.abs(minutes);
+    return 'UTC' + (minutes < 0 ? MINUS : '+') + Math.floor(size / 60) + (size % 60 ? ':' + two(size % 60) : '');
+  }
+
+  /** 14:05:09 in the user's zone. */
+  function clock(ms, shift) {
+    const d = new Date(ms + shift);
+    return two(d.getUTCHours()) + ':' + two(d.getUTCMinutes()) + ':' + two(d.getUTCSeconds());
+  }
+
+  /** The crosshair's time: as exact as the bars are. */
+  function moment(ms, timeframe) {
+    const d = new Date(ms + zoneShift(timeframe));
+    const day = `${WEEKDAYS[d.getUTCDay()]} ${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`;
+    if (timeframe === '1d') return `${day} ${d.getUTCFullYear()}`;
+    const time = two(d.getUTCHours()) + ':' + two(d.getUTCMinutes());
+    return `${day}  ${time}${timeframe === '5s' ? ':' + two(d.getUTCSeconds()) : ''}`;
+  }
+
+  /** What a time-axis tick says: the day or month where one begins, else the time. */
+  function tick(ms, shift, step) {
+    const d = new Date(ms + shift);
+    if ((ms + shift) % DAY === 0) {
+      if (d.getUTCDate() === 1) return d.getUTCMonth() === 0 ? String(d.getUTCFullYear()) : MONTHS[d.getUTCMonth()];
+      return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`;
+    }
+    const time = two(d.getUTCHours()) + ':' + two(d.getUTCMinutes());
+    return step < 60_000 ? time + ':' + two(d.getUTCSeconds()) : time;
+  }
+
+  /** Time left in a window: '0:07', '12:40', '3:12:05', '2d 04h'. */
+  function countdown(ms) {
+    const seconds = Math.max(0, Math.ceil(ms / 1000));
+    const h = Math.floor(seconds / 3600);
+    if (h >= 48) return `${Math.floor(h / 24)}d ${two(h % 24)}h`;
+    const m = Math.floor(seconds / 60) % 60;
+    return h ? `${h}:${two(m)}:${two(seconds % 60)}` : `${m}:${two(seconds % 60)}`;
+  }
+
+  /** 12 000 → '12 s', 125 000 → '2 min'. */
+  function age(ms) {
+    if (ms < 90_000) return `${Math.round(ms / 1000)} s`;
+    if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`;
+    return `${Math.round(ms / 3_600_000)} h`;
+  }
+
+  const plain = (symbol) => symbol.replace('/', '-');
+  const base = (symbol) => symbol.split('/')[0];
+  const quote = (symbol) => symbol.split('/')[1] || '';
+
+  CV.format = {
+    number, decimals, guessDecimals, compact, percent, arrow, direction, zoneShift, zoneName, clock, moment, tick,
+    countdown, age, plain, base, quote,
+  };
+})();

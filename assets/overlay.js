@@ -1,0 +1,232 @@
+/*
+ * The canvases round the Plotly layer. Below it the grid; above it the bars Plotly has not drawn yet (always the forming
+ * one), the last price with its countdown, the axes and the crosshair. A full paint costs about a millisecond.
+ */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const AXIS_HEIGHT = 26;
+  const PRICE_GAP = 52; // px between price labels, at least
+  const TIME_GAP = 92;
+  const TAG = 19; // height of a tag on the axes
+  const SIZE = 11;
+
+  class Overlay {
+    constructor(under, over) {
+      this.under = under.getContext('2d');
+      this.over = over.getContext('2d');
+      this.axisWidth = 64;
+      this.axisHeight = AXIS_HEIGHT;
+    }
+
+    resize(width, height) {
+      const ratio = window.devicePixelRatio || 1;
+      for (const { canvas } of [this.under, this.over]) {
+        canvas.width = Math.round(width * ratio);
+        canvas.height = Math.round(height * ratio);
+        canvas.style.width = width + 'px';
+        canvas.style.height = height + 'px';
+      }
+      this.ratio = ratio;
+      this.width = width;
+      this.height = height;
+    }
+
+    /** Room the price axis needs for prices like `price`. True when it changed. */
+    measure(price, decimals) {
+      this.over.font = font();
+      const text = this.over.measureText(CV.format.number(price, decimals)).width;
+      const wanted = Math.max(56, Math.ceil((text + 18) / 4) * 4);
+      if (wanted === this.axisWidth) return false;
+      this.axisWidth = wanted;
+      return true;
+    }
+
+    begin(ctx) {
+      ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+      ctx.clearRect(0, 0, this.width, this.height);
+      ctx.font = font();
+      ctx.textBaseline = 'middle';
+    }
+
+    /** Grid lines; remembers the ticks for the labels. */
+    grid(view, timeframe) {
+      const ctx = this.under;
+      const colors = CV.theme.colors();
+      const shift = CV.format.zoneShift(timeframe);
+      this.shift = shift;
+      this.priceTicks = CV.ticks.prices(view.low, view.high, view.height, PRICE_GAP);
+      this.timeTicks = CV.ticks.times(view.left, view.right, view.width, TIME_GAP, shift);
+      this.begin(ctx);
+      ctx.fillStyle = colors.grid;
+      for (const price of this.priceTicks.values) ctx.fillRect(0, Math.round(view.y(price)), view.width, 1);
+      for (const time of this.timeTicks.values) ctx.fillRect(Math.round(view.x(time)), 0, 1, view.height);
+    }
+
+    /** Everything above the Plotly layer. */
+    paint(scene) {
+      const ctx = this.over;
+      const { view, last, cursor } = scene;
+      this.begin(ctx);
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(0, 0, view.width, view.height);
+      ctx.clip();
+      if (scene.type === 'line') this.line(ctx, scene);
+      else this.candles(ctx, scene);
+      ctx.restore();
+      this.axes(ctx, scene);
+      if (last) this.lastPrice(ctx, scene);
+      if (cursor) this.crosshair(ctx, scene);
+    }
+
+    volumes(ctx, { view, bars, spans, volumeTop }, colors) {
+      const body = bodyWidth(view.spacing);
+      ctx.globalAlpha = CV.Plot.VOLUME_OPACITY;
+      each(spans, (i) => {
+        const bar = bars[i];
+        const height = (bar.v / volumeTop) * view.height;
+        ctx.fillStyle = bar.c < bar.o ? colors.down : colors.up;
+        ctx.fillRect(Math.round(view.x(bar.t) - body / 2), view.height - height, body, height);
+      });
+      ctx.globalAlpha = 1;
+    }
+
+    candles(ctx, scene) {
+      const { view, bars, spans } = scene;
+      const colors = CV.theme.colors();
+      this.volumes(ctx, scene, colors);
+      const body = bodyWidth(view.spacing);
+      each(spans, (i) => {
+        const bar = bars[i];
+        const x = view.x(bar.t);
+        const top = Math.round(view.y(Math.max(bar.o, bar.c)));
+        const bottom = Math.round(view.y(Math.min(bar.o, bar.c)));
+        const high = Math.round(view.y(bar.h));
+        ctx.fillStyle = bar.c < bar.o ? colors.down : colors.up;
+        ctx.fillRect(Math.round(x - 0.5), high, 1, Math.max(1, Math.round(view.y(bar.l)) - high));
+        ctx.fillRect(Math.round(x - body / 2), top, body, Math.max(1, bottom - top));
+      });
+    }
+
+    line(ctx, scene) {
+      const { view, bars, spans } = scene;
+      const colors = CV.theme.colors();
+      this.volumes(ctx, scene, colors);
+      ctx.strokeStyle = colors.accent;
+      ctx.lineWidth = 2;
+      ctx.lineJoin = 'round';
+      for (const [from, to] of spans) {
+        if (from >= to) continue;
+        ctx.beginPath();
+        // One bar more on either side joins it to what Plotly drew.
+        for (let i = Math.max(0, from - 1); i < Math.min(bars.length, to + 1); i++) ctx.lineTo(view.x(bars[i].t), view.y(bars[i].c));
+        ctx.stroke();
+      }
+      if (!scene.last) return;
+      ctx.beginPath();
+      ctx.arc(view.x(scene.last.t), view.y(scene.last.c), 3.5, 0, 7);
+      ctx.fillStyle = colors.accent;
+      ctx.fill();
+    }
+
+    axes(ctx, { view, decimals, timeframe }) {
+      const colors = CV.theme.colors();
+      ctx.fillStyle = colors.line;
+      ctx.fillRect(view.width, 0, 1, this.height);
+      ctx.fillRect(0, view.height, this.width, 1);
+      ctx.fillStyle = colors.text2;
+      ctx.textAlign = 'left';
+      const digits = Math.max(decimals, this.priceTicks.step ? Math.ceil(-Math.log10(this.priceTicks.step) - 1e-9) : 0);
+      for (const price of this.priceTicks.values) {
+        const y = view.y(price);
+        if (y > 8 && y < view.height - 6) ctx.fillText(CV.format.number(price, Math.min(decimals, digits)), view.width + 8, y);
+      }
+      ctx.textAlign = 'center';
+      const y = view.height + this.axisHeight / 2;
+      for (const time of this.timeTicks.values) {
+        const x = view.x(time);
+        if (x < 26 || x > view.width - 26) continue;
+        const midnight = (time + this.shift) % 86_400_000 === 0;
+        ctx.fillStyle = midnight ? colors.text : colors.text2;
+        ctx.fillText(CV.format.tick(time, this.shift, this.timeTicks.step), x, y);
+      }
+      ctx.fillStyle = colors.text3;
+      ctx.fillText(CV.format.zoneName(timeframe), view.width + this.axisWidth / 2, y);
+    }
+
+    lastPrice(ctx, { view, last, decimals, remaining }) {
+      const colors = CV.theme.colors();
+      const color = last.c < last.o ? colors.down : colors.up;
+      const y = view.y(last.c);
+      if (y > 0 && y < view.height) {
+        ctx.strokeStyle = color;
+        ctx.lineWidth = 1;
+        ctx.setLineDash([2, 3]);
+        ctx.beginPath();
+        ctx.moveTo(0, Math.round(y) + 0.5);
+        ctx.lineTo(view.width, Math.round(y) + 0.5);
+        ctx.stroke();
+        ctx.setLineDash([]);
+      }
+      const height = remaining === null ? TAG : TAG + 14;
+      const top = Math.max(0, Math.min(view.height - height, y - TAG / 2));
+      tag(ctx, view.width + 1, top, this.axisWidth - 1, height, color);
+      ctx.textAlign = 'left';
+      ctx.fillStyle = colors.onAccent;
+      ctx.font = font(600);
+      ctx.fillText(CV.format.number(last.c, decimals), view.width + 8, top + TAG / 2 + 0.5);
+      ctx.font = font();
+      if (remaining !== null) ctx.fillText(CV.format.countdown(remaining), view.width + 8, top + TAG + 5);
+    }
+
+    crosshair(ctx, { view, cursor, decimals, timeframe }) {
+      const colors = CV.theme.colors();
+      const x = Math.round(cursor.x) + 0.5;
+      const y = Math.round(cursor.y) + 0.5;
+      ctx.strokeStyle = colors.cross;
+      ctx.lineWidth = 1;
+      ctx.setLineDash([4, 4]);
+      ctx.beginPath();
+      ctx.moveTo(x, 0);
+      ctx.lineTo(x, view.height);
+      ctx.moveTo(0, y);
+      ctx.lineTo(view.width, y);
+      ctx.stroke();
+      ctx.setLineDash([]);
+      tag(ctx, view.width + 1, y - TAG / 2, this.axisWidth - 1, TAG, colors.raised, colors.cross);
+      ctx.fillStyle = colors.text;
+      ctx.textAlign = 'left';
+      ctx.fillText(CV.format.number(view.price(cursor.y), decimals), view.width + 8, y + 0.5);
+      const text = CV.format.moment(cursor.t, timeframe);
+      const width = ctx.measureText(text).width + 16;
+      const left = Math.max(0, Math.min(view.width - width, x - width / 2));
+      tag(ctx, left, view.height + 3, width, TAG, colors.raised, colors.cross);
+      ctx.fillStyle = colors.text;
+      ctx.fillText(text, left + 8, view.height + 3 + TAG / 2 + 0.5);
+    }
+  }
+
+  const font = (weight) => `${weight || 400} ${SIZE}px ${CV.theme.colors().font}`;
+
+  function each(spans, visit) {
+    for (const [from, to] of spans) for (let i = from; i < to; i++) visit(i);
+  }
+
+  function bodyWidth(spacing) {
+    return Math.max(1, Math.round(spacing * CV.Plot.BODY));
+  }
+
+  function tag(ctx, x, y, width, height, fill, stroke) {
+    ctx.beginPath();
+    ctx.roundRect(x, y, width, height, 3);
+    ctx.fillStyle = fill;
+    ctx.fill();
+    if (!stroke) return;
+    ctx.strokeStyle = stroke;
+    ctx.stroke();
+  }
+
+  CV.Overlay = Overlay;
+})();

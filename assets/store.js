@@ -1,0 +1,227 @@
+/* The candles of one symbol and timeframe: filled from REST, moved by trades, corrected and closed by the server. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const FIRST_PAGE = 600;
+  const OLDER_PAGE = 1000;
+  // Enough for days of 5s bars; past it panning further back stops rather than the tab growing without end.
+  const MOST_BARS = 40_000;
+  // Trades not yet in a forming candle from the server: 4 such candles a second leave a busy market this many at most.
+  const MOST_PENDING = 5_000;
+  const RETRY_FIRST = 1_000;
+  const RETRY_MOST = 15_000;
+
+  const fromRest = (row) => ({
+    t: CV.rest.ms(row.window_start), o: row.open, h: row.high, l: row.low, c: row.close, v: row.volume,
+    closed: row.closed, upTo: CV.rest.ms(row.last_trade_ts) || 0,
+  });
+  const fromSocket = (data) => ({
+    t: data.window_start, o: data.open, h: data.high, l: data.low, c: data.close, v: data.volume,
+    closed: data.closed, upTo: data.last_trade_ts || 0,
+  });
+
+  class Series {
+    /** `changed(what)`: 'all' (another set of bars), 'append' (one more), 'last' (the forming one), 'state'. */
+    constructor({ symbol, timeframe, step, socket, changed }) {
+      Object.assign(this, { symbol, timeframe, step, socket, changed });
+      this.bars = []; // oldest first, one per window
+      this.state = 'loading'; // loading, ready, empty, error
+      this.error = '';
+      this.retryAt = 0;
+      this.exhausted = false; // nothing older exists
+      this.loadingOlder = false;
+      this.revision = 0; // grows whenever a closed bar changed
+      this.pending = [];
+      this.early = []; // what the socket said before REST answered
+      this.abort = new AbortController();
+      this.retries = 0;
+    }
+
+    start() {
+      const { symbol, timeframe, socket } = this;
+      const refill = () => this.refill();
+      this.ends = [
+        socket.subscribe({ type: 'trade', symbol }, (trade) => this.onTrade(trade), refill),
+        socket.subscribe({ type: 'candle', symbol, timeframe, forming: true }, (candle) => this.onCandle(candle), refill),
+      ];
+      this.load();
+    }
+
+    stop() {
+      this.ends.forEach((end) => end());
+      this.abort.abort();
+      clearTimeout(this.timer);
+      this.changed = () => {};
+    }
+
+    get last() {
+      return this.bars[this.bars.length - 1];
+    }
+
+    setState(state, error) {
+      this.state = state;
+      this.error = error || '';
+      this.changed('state');
+    }
+
+    fetch(params) {
+      return CV.rest.get('crypto/data', { symbol: this.symbol, interval: this.timeframe, ...params }, this.abort.signal);
+    }
+
+    async load() {
+      clearTimeout(this.timer);
+      if (this.state === 'error') this.setState('loading');
+      try {
+        const rows = await this.fetch({ limit: FIRST_PAGE });
+        this.bars = rows.map(fromRest).reverse();
+        this.exhausted = false;
+        this.retries = 0;
+        this.pending = [];
+        this.revision++;
+        this.state = this.bars.length ? 'ready' : 'empty';
+        const early = this.early.splice(0);
+        early.forEach(([kind, data]) => (kind === 'trade' ? this.applyTrade(data) : this.applyCandle(fromSocket(data))));
+        this.setState(this.bars.length ? 'ready' : 'empty');
+        this.changed('all');
+      } catch (error) {
+        if (error.name === 'AbortError') return;
+        const wait = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.retries++);
+        this.retryAt = performance.now() + wait;
+        this.setState('error', error.message);
+        if (error.status !== 400) this.timer = setTimeout(() => this.load(), wait);
+      }
+    }
+
+    /** Fetch the page before the oldest bar. */
+    async older() {
+      if (this.loadingOlder || this.exhausted || this.state !== 'ready' || this.bars.length >= MOST_BARS) return;
+      this.loadingOlder = true;
+      this.changed('state');
+      try {
+        const first = this.bars[0].t;
+        const rows = await this.fetch({ end_time: CV.rest.iso(first - 1), limit: OLDER_PAGE, order: 'desc' });
+        const bars = rows.map(fromRest).reverse().filter((bar) => bar.t < this.bars[0].t);
+        this.exhausted = bars.length === 0;
+        this.bars = bars.concat(this.bars);
+        this.revision++;
+        this.changed('all');
+      } catch (error) {
+        if (error.name === 'AbortError') return;
+        // The next pan asks again; nothing on screen is wrong meanwhile.
+        await new Promise((resume) => setTimeout(resume, RETRY_FIRST));
+      } finally {
+        this.loadingOlder = false;
+        this.changed('state');
+      }
+    }
+
+    /** Messages were missed: fetch from the last bar known to be whole. */
+    async refill() {
+      if (this.state === 'loading') return;
+      if (this.state !== 'ready') {
+        this.load();
+        return;
+      }
+      let from = this.bars.length - 1;
+      while (from > 0 && !this.bars[from].closed) from--;
+      try {
+        const rows = await this.fetch({ start_time: CV.rest.iso(this.bars[from].t), limit: OLDER_PAGE, order: 'asc' });
+        if (rows.length >= OLDER_PAGE) {
+          await this.load();
+          return;
+        }
+        rows.map(fromRest).forEach((bar) => this.applyCandle(bar));
+        this.changed('all');
+      } catch (error) {
+        if (error.name !== 'AbortError') this.timer = setTimeout(() => this.refill(), RETRY_FIRST);
+      }
+    }
+
+    onTrade(trade) {
+      if (this.state === 'loading' || this.state === 'error') this.early.push(['trade', trade]);
+      else this.applyTrade(trade);
+      if (this.early.length > MOST_PENDING) this.early.shift();
+    }
+
+    onCandle(candle) {
+      if (this.state === 'loading' || this.state === 'error') this.early.push(['candle', candle]);
+      else this.applyCandle(fromSocket(candle));
+    }
+
+    applyTrade({ price, amount, timestamp }) {
+      const { last, step } = this;
+      const start = timestamp - (timestamp % step);
+      if (!last || start > last.t) {
+        this.append({ t: start, o: price, h: price, l: price, c: price, v: amount, closed: false, upTo: 0 });
+        this.pending.push({ price, amount, timestamp });
+        return;
+      }
+      // Of a window gone by, or one already counted: the server's candle has it or will.
+      if (start < last.t || last.closed || timestamp <= last.upTo) return;
+      this.pending.push({ price, amount, timestamp });
+      if (this.pending.length > MOST_PENDING) this.pending.shift();
+      include(last, price, amount);
+      this.changed('last');
+    }
+
+    /** The server's word on one window, wherever it lies. */
+    applyCandle(bar) {
+      const { bars, last } = this;
+      if (!last || bar.t > last.t) {
+        this.append(bar);
+        return;
+      }
+      const at = this.find(bar.t);
+      const old = bars[at];
+      if (!old || old.t !== bar.t) {
+        bars.splice(at, 0, bar);
+        this.revision++;
+        this.changed('all');
+        return;
+      }
+      if (old.closed && !bar.closed) return;
+      if (!bar.closed && bar.upTo < old.upTo) return;
+      bars[at] = bar;
+      if (old !== last) {
+        this.revision++;
+        this.changed('append');
+        return;
+      }
+      // Trades newer than the candle are ours to add again, or the price would step back for a moment.
+      this.pending = bar.closed ? [] : this.pending.filter((trade) => trade.timestamp > bar.upTo);
+      this.pending.forEach(({ price, amount }) => include(bar, price, amount));
+      this.changed('last');
+    }
+
+    append(bar) {
+      this.pending = [];
+      this.bars.push(bar);
+      this.revision++;
+      if (this.state === 'empty') this.setState('ready');
+      this.changed('append');
+    }
+
+    /** Index of the first bar at or after `t`. */
+    find(t) {
+      const { bars } = this;
+      let low = 0;
+      let high = bars.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (bars[middle].t < t) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    }
+  }
+
+  function include(bar, price, amount) {
+    bar.c = price;
+    if (price > bar.h) bar.h = price;
+    if (price < bar.l) bar.l = price;
+    bar.v += amount;
+  }
+
+  CV.Series = Series;
+})();

@@ -1,0 +1,101 @@
+/* The trades tape: newest on top, as many rows as fit, rewritten at most once a frame. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const ROW = 22;
+  const KEPT = 120;
+  const FIRST = 60;
+
+  class Tape {
+    constructor(panel, socket, markets) {
+      this.body = panel.querySelector('.rows');
+      this.panel = panel;
+      this.socket = socket;
+      this.markets = markets;
+      this.rows = [];
+      this.trades = [];
+      this.paint = () => this.draw();
+      new ResizeObserver(() => this.fit()).observe(this.body);
+      markets.onChange((symbol) => symbol === this.symbol && this.decimals !== markets.decimals(symbol) && CV.frame(this.paint));
+    }
+
+    async show(symbol) {
+      if (this.end) this.end();
+      this.symbol = symbol;
+      this.trades = [];
+      this.panel.dataset.state = 'loading';
+      CV.frame(this.paint);
+      this.end = this.socket.subscribe({ type: 'trade', symbol }, (trade) => this.add(trade), () => this.load(symbol));
+      await this.load(symbol);
+    }
+
+    /** The newest trades from REST, merged with those that came meanwhile. */
+    async load(symbol) {
+      try {
+        const rows = await CV.rest.get('crypto/trades', { symbol, limit: FIRST });
+        if (symbol !== this.symbol) return;
+        const known = new Set(this.trades.map((trade) => trade.id));
+        const more = rows
+          .map((row) => entry(row, CV.rest.ms(row.event_ts || row.timestamp)))
+          .filter((trade) => !known.has(trade.id));
+        this.trades = this.trades.concat(more).sort((a, b) => b.ts - a.ts).slice(0, KEPT);
+      } catch {
+        // The socket brings the next ones.
+      }
+      if (symbol !== this.symbol) return;
+      if (!this.trades.length) this.panel.dataset.state = 'empty';
+      CV.frame(this.paint);
+    }
+
+    add(trade) {
+      this.trades.unshift(entry(trade, trade.timestamp));
+      if (this.trades.length > KEPT) this.trades.length = KEPT;
+      CV.frame(this.paint);
+    }
+
+    fit() {
+      const wanted = Math.min(KEPT, Math.ceil(this.body.clientHeight / ROW));
+      while (this.rows.length < wanted) {
+        const row = document.createElement('div');
+        row.className = 'trade';
+        const cells = ['trade-price', 'trade-amount', 'trade-time'].map((name) => {
+          const cell = document.createElement('span');
+          cell.className = name;
+          row.append(cell);
+          return cell;
+        });
+        this.body.append(row);
+        this.rows.push({ row, cells });
+      }
+      while (this.rows.length > wanted) this.rows.pop().row.remove();
+      CV.frame(this.paint);
+    }
+
+    draw() {
+      const { format } = CV;
+      const decimals = (this.decimals = this.markets.decimals(this.symbol));
+      const lots = this.markets.amountDecimals(this.symbol);
+      const shift = format.zoneShift('');
+      if (this.trades.length) this.panel.dataset.state = 'live';
+      const shown = this.trades.slice(0, this.rows.length);
+      const most = shown.reduce((so, trade) => Math.max(so, trade.amount), 0);
+      this.rows.forEach(({ row, cells }, i) => {
+        const trade = shown[i];
+        row.hidden = !trade;
+        if (!trade) return;
+        row.dataset.side = trade.side;
+        row.style.setProperty('--share', (trade.amount / most).toFixed(3));
+        CV.write(cells[0], `${trade.side === 'buy' ? '▲' : '▼'} ${format.number(trade.price, decimals)}`);
+        CV.write(cells[1], format.number(trade.amount, lots));
+        CV.write(cells[2], format.clock(trade.ts, shift));
+      });
+    }
+  }
+
+  function entry(row, ts) {
+    return { id: String(row.trade_id), price: Number(row.price), amount: Number(row.amount), side: row.side, ts };
+  }
+
+  CV.Tape = Tape;
+})();

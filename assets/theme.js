@@ -1,0 +1,55 @@
+/* Dark or light: the user's word, else the system's. Loaded in <head>, so that no page is painted in the wrong one. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const KEY = 'cryptoviz.theme';
+  const root = document.documentElement;
+  const system = window.matchMedia('(prefers-color-scheme: light)');
+  const listeners = [];
+  let palette = null;
+
+  function stored() {
+    try {
+      return localStorage.getItem(KEY);
+    } catch {
+      return null; // storage may be forbidden; then the choice lasts as long as the page
+    }
+  }
+
+  function apply(name) {
+    root.dataset.theme = name;
+    palette = null;
+    listeners.forEach((listener) => listener(name));
+  }
+
+  /** The tokens a canvas needs, read once per theme. */
+  function colors() {
+    if (palette) return palette;
+    const style = getComputedStyle(root);
+    const token = (name) => style.getPropertyValue(name).trim();
+    palette = {
+      app: token('--bg-app'), panel: token('--bg-panel'), raised: token('--bg-raised'), line: token('--line'),
+      grid: token('--grid'), text: token('--text'), text2: token('--text-2'), text3: token('--text-3'),
+      up: token('--up'), down: token('--down'), accent: token('--accent'), onAccent: token('--on-accent'),
+      cross: token('--cross'), font: token('--font'),
+    };
+    return palette;
+  }
+
+  function toggle() {
+    const next = root.dataset.theme === 'light' ? 'dark' : 'light';
+    try {
+      localStorage.setItem(KEY, next);
+    } catch {
+      // as above
+    }
+    apply(next);
+    return next;
+  }
+
+  system.addEventListener('change', () => stored() || apply(system.matches ? 'light' : 'dark'));
+  apply(stored() === 'light' || stored() === 'dark' ? stored() : system.matches ? 'light' : 'dark');
+
+  CV.theme = { colors, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };
+})();

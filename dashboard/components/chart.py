@@ -1,0 +1,38 @@
+"""The chart's layers, bottom to top, its legend and what it says when it has nothing to show."""
+
+from dash import html
+
+from dashboard.components.markup import button, icon
+
+_LEGEND = (("o", "O"), ("h", "H"), ("l", "L"), ("c", "C"), ("v", "V"))
+
+
+def chart() -> html.Div:
+    legend = html.Div(
+        [
+            html.Strong("", className="legend-name"),
+            *(html.Span([html.I(letter), html.B("", **{"data-figure": figure})]) for figure, letter in _LEGEND),
+            html.Span("", className="legend-change", **{"data-figure": "change"}),
+        ],
+        id="legend",
+        className="blank",
+    )
+    return html.Div(
+        [
+            html.Canvas(className="chart-under"),
+            html.Div(html.Div(className="chart-plot"), className="chart-clip"),
+            html.Canvas(
+                className="chart-over",
+                tabIndex=0,
+                role="img",
+                **{"aria-label": "Price chart. Arrow keys pan, plus and minus zoom, End shows the newest candle."},
+            ),
+            legend,
+            html.Div("Loading older candles…", id="chart-older", hidden=True),
+            html.Div("", id="chart-stale", role="status", hidden=True),
+            html.Div([html.P("", id="chart-message"), button("Try again now", id="chart-retry")], className="chart-blank"),
+            html.Div([html.Span() for _ in range(36)], className="chart-skeleton", **{"aria-hidden": "true"}),
+            button([icon("latest")], id="chart-latest", label="To the newest candle (End)", hidden=True),
+        ],
+        id="chart",
+    )

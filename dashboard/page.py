@@ -1,0 +1,67 @@
+"""Dash on our Flask server: the page's frame, its scripts and styles, all served from here.
+
+The live path never goes through Dash: the layout is delivered once, and `assets/*.js` keeps it moving from the socket.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import dash
+import plotly
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
+from dash.fingerprint import build_fingerprint
+from flask import Flask
+
+from dashboard.pages import terminal
+from pipeline.settings import Settings
+
+_HERE: Final = Path(__file__).resolve().parent
+#: In the checkout beside the packages, in the wheel inside this one.
+ASSETS: Final = next(folder for folder in (_HERE / "_assets", _HERE.parent / "assets") if folder.is_dir())
+
+# theme.js comes first and blocks: no page is painted in the wrong colours. Plotly loads beside everything else; until it is
+# there the chart's overlay draws the candles.
+_FRAME: Final = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="color-scheme" content="dark light">
+<meta name="description" content="Real-time candles, order book and trades of cryptocurrency markets.">
+<title>{%title%}</title>
+<link rel="icon" type="image/svg+xml" href="/assets/icons/logo.svg">
+<script src="/assets/theme.js"></script>
+<script defer src="PLOTLY"></script>
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<footer>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>"""
+
+
+def mount(server: Flask, settings: Settings) -> Dash:
+    """Serve the terminal at `/` and `/t/<symbol>`."""
+    app = Dash(
+        __name__,
+        server=server,
+        assets_folder=str(ASSETS),
+        assets_ignore=r"theme\.js",
+        index_string=_FRAME.replace("PLOTLY", _plotly_url()),
+        title="CryptoViz",
+        update_title="",
+        compress=False,
+    )
+    app.layout = html.Div([terminal.layout(settings.symbols), dcc.Store(id="started")])
+    # Runs once the layout is in the document: the page's own scripts take over from here.
+    app.clientside_callback(ClientsideFunction("cryptoviz", "start"), Output("started", "data"), Input("terminal", "id"))
+    return app
+
+
+def _plotly_url() -> str:
+    """The plotly.js of the plotly package, as Dash serves it; named by version, so that browsers keep it for good."""
+    path = "package_data/plotly.min.js"
+    file = Path(plotly.__file__).parent / path
+    name = build_fingerprint(path, dash.__version__ + plotly.__version__, int(file.stat().st_mtime))
+    return f"/_dash-component-suites/plotly/{name}"

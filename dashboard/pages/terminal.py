@@ -1,0 +1,31 @@
+"""The terminal: everything on one screen, for the symbol and timeframe that the address names."""
+
+import json
+from collections.abc import Sequence
+
+from dash import html
+
+from dashboard.components.chart import chart
+from dashboard.components.header import header
+from dashboard.components.side import book, picker, stats, tabs, tape
+from dashboard.components.toolbar import toolbar
+
+
+def layout(symbols: Sequence[str]) -> html.Main:
+    """`symbols`: those that are followed. The scripts in `assets` fill and move what this lays out."""
+    return html.Main(
+        [
+            html.Div(id="banner", role="status"),
+            header(),
+            html.Nav(id="strip", **{"aria-label": "Markets"}),
+            toolbar(),
+            chart(),
+            tabs(),
+            book(),
+            tape(),
+            stats(),
+            picker(),
+        ],
+        id="terminal",
+        **{"data-symbols": json.dumps(list(symbols)), "data-chart": "loading", "data-connection": "waiting", "data-pane": "book"},
+    )
