@@ -77,10 +77,12 @@ class Payload(NamedTuple):
 
 
 class CatchUp(NamedTuple):
-    """Answer to `since`: the numbered messages after it, and whether that is all of them."""
+    """Answer to `since`: the numbered messages after it, whether that is all of them, and where the channel stands now."""
 
     messages: list[tuple[int, bytes]]
     recovered: bool
+    epoch: str
+    newest: int
 
 
 def channel(kind: str, symbol: str = "", timeframe: str = "") -> str:
@@ -151,16 +153,17 @@ class LiveReader:
         pipeline.get(EPOCH_KEY)
         pipeline.hget(SEQ_KEY, name)
         pipeline.lrange(HISTORY_PREFIX + name, 0, -1)
-        now, newest, items = pipeline.execute()
-        if not now or _text(now) != epoch or seq > int(newest or 0):
-            return CatchUp([], False)
+        stored_epoch, stored_seq, items = pipeline.execute()
+        current, newest = (_text(stored_epoch) if stored_epoch else ""), int(stored_seq or 0)
+        if not current or current != epoch or seq > newest:
+            return CatchUp([], False, current, newest)
         messages = []
         for item in items:
             number, _, data = item.partition(b" ")
             if int(number) > seq:
                 messages.append((int(number), data))
-        reached = int(newest or 0) == seq or (bool(messages) and messages[0][0] == seq + 1)
-        return CatchUp(messages, reached)
+        reached = newest == seq or (bool(messages) and messages[0][0] == seq + 1)
+        return CatchUp(messages, reached, current, newest)
 
     def forming(self, name: str) -> bytes | None:
         """The newest forming candle of a channel, as WebSocket data."""

@@ -1,0 +1,13 @@
+"""REST, as CONTRACT §2 has it: one module a resource, one place each for answers, errors and parameters."""
+
+from flask import Flask
+
+from dashboard.api import cors, crypto, errors, stats, system
+
+
+def mount(server: Flask) -> None:
+    """Add every route to `server`. Its `config` holds what they use (dashboard.app)."""
+    for blueprint in (crypto.routes, stats.routes, system.routes):
+        server.register_blueprint(blueprint)
+    errors.mount(server)
+    cors.mount(server)

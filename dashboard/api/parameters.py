@@ -1,0 +1,121 @@
+"""Query parameters → values. Each says which one is wrong, how, and shows a call that works."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from datetime import UTC, datetime
+from typing import Final, NoReturn
+
+import msgspec
+from flask import request
+
+from dashboard.api.errors import ApiError
+from pipeline.symbols import parse_symbol
+from pipeline.timeframes import TIMEFRAMES
+
+#: CONTRACT §2: a limit above is cut to it.
+CAP: Final = 10_000
+_EXAMPLES: Final = {
+    "trades": "/api/v1/crypto/trades?symbol=BTC/USDT&limit=100",
+    "latest": "/api/v1/crypto/latest?symbol=BTC/USDT",
+    "stats": "/api/v1/stats?symbol=BTC/USDT",
+}
+_EXCHANGE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+
+
+def refuse(code: str, message: str) -> NoReturn:
+    """400, with an example of the route that was called."""
+    example = next((call for part, call in _EXAMPLES.items() if part in request.path), None)
+    raise ApiError(400, code, message, example or "/api/v1/crypto/data?symbol=BTC/USDT&interval=1m&limit=100")
+
+
+def symbol(in_path: str | None = None) -> str:
+    given = in_path if in_path is not None else request.args.get("symbol", "")
+    if not given.strip():
+        refuse("MISSING_PARAMETER", "symbol is missing: name one, like BTC/USDT.")
+    parsed = parse_symbol(given)
+    if parsed is None:
+        refuse(
+            "INVALID_SYMBOL", f"symbol: '{given[:60]}' is not a symbol. Write it like BTC/USDT, BTC-USDT or BTCUSDT."
+        )
+    return parsed
+
+
+def interval(default: str = "1m") -> str:
+    given = request.args.get("interval") or default
+    if given not in TIMEFRAMES:
+        refuse("INVALID_INTERVAL", f"interval: '{given[:20]}' is none of {', '.join(TIMEFRAMES)}.")
+    return given
+
+
+def exchange() -> str:
+    given = request.args.get("exchange") or "BINANCE"
+    if not _EXCHANGE.fullmatch(given):
+        refuse("INVALID_BODY", f"exchange: '{given[:40]}' is not a name like BINANCE.")
+    return given.upper()
+
+
+def limit(default: int = 100) -> int:
+    given = request.args.get("limit")
+    if given is None or given == "":
+        return default
+    # isdecimal() alone would let other scripts' digits through.
+    if not (given.isascii() and given.removeprefix("+").isdecimal()) or int(given[:12]) < 1:
+        refuse("INVALID_LIMIT", f"limit: '{given[:20]}' is not a whole number from 1 to {CAP}.")
+    return min(int(given[:12]), CAP)
+
+
+def time(name: str) -> datetime | None:
+    """RFC 3339, with or without a zone (then UTC)."""
+    given = request.args.get(name)
+    if not given:
+        return None
+    try:
+        # An unescaped + arrives as a space.
+        parsed = datetime.fromisoformat(re.sub(r" (\d\d:\d\d)$", r"+\1", given.strip()))
+        parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        refuse("INVALID_TIME", f"{name}: '{given[:40]}' is not a time like 2026-01-31T12:00:00Z.")
+    return parsed
+
+
+def time_range() -> tuple[datetime | None, datetime | None]:
+    start, end = time("start_time"), time("end_time")
+    if start is not None and end is not None and start > end:
+        refuse("INVALID_TIME", "start_time lies after end_time.")
+    return start, end
+
+
+def ascending(ranged: bool) -> bool:
+    """Newest first without a range, oldest first with one; `order` has the last word."""
+    given = request.args.get("order")
+    if not given:
+        return ranged
+    if given.lower() not in ("asc", "desc"):
+        refuse("INVALID_BODY", f"order: '{given[:20]}' is neither asc nor desc.")
+    return given.lower() == "asc"
+
+
+class Cursor(msgspec.Struct, array_like=True):
+    """Where a page ended: the last row's time, its id where times repeat, and the order it was read in."""
+
+    at: datetime
+    ascending: bool
+    id: str = ""
+
+
+_decode = msgspec.msgpack.Decoder(Cursor).decode
+
+
+def spell(cursor: Cursor) -> str:
+    return urlsafe_b64encode(msgspec.msgpack.encode(cursor)).rstrip(b"=").decode()
+
+
+def cursor() -> Cursor | None:
+    given = request.args.get("cursor")
+    if not given:
+        return None
+    try:
+        return _decode(urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+    except (NotBase64, ValueError, msgspec.MsgspecError):
+        refuse("INVALID_CURSOR", "cursor: use next_cursor of the page before, unchanged, or leave it out.")

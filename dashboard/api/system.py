@@ -1,0 +1,56 @@
+"""Whether we live, what is missing, what the parts say, what is followed."""
+
+import msgspec
+import redis
+from flask import Blueprint, Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.api.answers import failed, ok
+from dashboard.services import services
+from pipeline import status
+from pipeline.clock import now_ms
+from pipeline.collecting.history import MARKETS_KEY
+
+routes = Blueprint("system", __name__)
+
+
+@routes.get("/health")
+def health() -> Response:
+    return ok({"status": "ok"})
+
+
+@routes.get("/ready")
+def ready() -> Response:
+    missing = []
+    try:
+        services().reader.alive()
+    except SQLAlchemyError:
+        missing.append("database")
+    try:
+        services().redis.ping()
+    except redis.RedisError:
+        missing.append("redis")
+    if missing:
+        return failed(503, "NOT_READY", f"Not ready: no {' and no '.join(missing)}.", missing=missing)
+    return ok({"status": "ready"})
+
+
+@routes.get("/api/v1/status")
+def parts() -> Response:
+    """Where the data comes from and what each worker said last. Times in ms, as in `pipeline.status`."""
+    said = {name: msgspec.to_builtins(one) for name, one in status.read_all(services().redis).items()}
+    exchange = said.pop("exchange", None)
+    if exchange is not None:
+        exchange |= exchange.pop("facts")
+    else:
+        # Without a supervisor the collector knows best where its trades come from.
+        facts = said.get("collector", {}).get("facts", {})
+        exchange = {"source": facts.get("source", services().settings.exchange), "state": "", "detail": "", "at": 0}
+    return ok({"exchange": exchange, "workers": said, "symbols": services().settings.symbols, "time": now_ms()})
+
+
+@routes.get("/api/v1/markets")
+def markets() -> Response:
+    """What the exchange says of each followed symbol."""
+    stored = services().redis.hgetall(MARKETS_KEY)
+    return ok({"markets": [msgspec.Raw(one) for _, one in sorted(stored.items())]})

@@ -1,0 +1,199 @@
+"""Who gets what. One hub per process: it takes what Redis published and puts it into the queues of the clients that asked.
+
+A message is framed once, and each client's share of a batch goes into its queue as one piece; a client's writer sends all that
+waits in one call. Nothing here waits for a client: a queue that is full loses its oldest forming candles and tickers, then the
+client (1013).
+
+Runs on greenlets that switch only where they wait, so plain dicts and deques need no locks.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from dashboard.live import protocol
+from dashboard.live.protocol import NEWEST_ONLY, Key
+from pipeline.clock import now_ms
+from pipeline.live import Payload
+
+#: CONTRACT §3: messages that may wait for one client.
+QUEUE: Final = 256
+#: Messages put into the queues before their writers get their turn: half a queue, so that a burst fills nobody's who reads.
+SLICE: Final = QUEUE // 2
+#: Subscriptions of one client; more is a mistake or an attack, `*` says the same in one.
+MOST_SUBSCRIPTIONS: Final = 1024
+
+
+class Piece(NamedTuple):
+    """What waits in a queue: some messages of one channel, framed and joined."""
+
+    frames: bytes
+    messages: int
+    droppable: bool = False
+
+
+class Client:
+    """One connection's queue and subscriptions. `wake` is called when there is something to send."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self.queue: deque[Piece] = deque()
+        self.waiting = 0  # messages in the queue
+        self.overflowed = False
+        self.delivered = 0
+        self.subscriptions: dict[Key, dict[str, str]] = {}
+        #: Channel → (epoch, seq): newer ones only are for this client; older ones it was already given.
+        self.floors: dict[str, tuple[str, int]] = {}
+
+    def put(self, piece: Piece) -> None:
+        if self.overflowed:
+            return
+        self.queue.append(piece)
+        self.waiting += piece.messages
+        if self.waiting > QUEUE:
+            self._make_room()
+        self._wake()
+
+    def _make_room(self) -> None:
+        kept: deque[Piece] = deque()
+        for piece in self.queue:
+            if piece.droppable and self.waiting > QUEUE:
+                self.waiting -= piece.messages
+            else:
+                kept.append(piece)
+        self.queue = kept
+        if self.waiting > QUEUE:
+            self.overflowed = True
+            self.queue.clear()
+            self.waiting = 0
+
+    def take(self) -> bytes:
+        """All that waits, to be sent in one call."""
+        frames = b"".join(piece.frames for piece in self.queue)
+        self.delivered += self.waiting
+        self.queue.clear()
+        self.waiting = 0
+        return frames
+
+
+class Hub:
+    def __init__(self, pause: Callable[[], None]) -> None:
+        """`pause` lets the writers run."""
+        self._pause = pause
+        self._clients: set[Client] = set()
+        self._index: dict[Key, dict[Client, bool]] = {}  # → whether forming ones are wanted
+        self._broadcast = 0
+        self._delivered_by_gone = 0
+        self._connections = 0
+        self._last_broadcast = 0
+
+    # -- clients -----------------------------------------------------------------------------------------------------
+
+    def join(self, client: Client) -> None:
+        self._clients.add(client)
+        self._connections += 1
+
+    def leave(self, client: Client) -> None:
+        self._clients.discard(client)
+        self._delivered_by_gone += client.delivered
+        for key in list(client.subscriptions):
+            self.unsubscribe(client, key)
+
+    def subscribe(self, client: Client, key: Key, echo: dict[str, str], forming: bool) -> bool:
+        """False when the client has too many already."""
+        if key not in client.subscriptions and len(client.subscriptions) >= MOST_SUBSCRIPTIONS:
+            return False
+        client.subscriptions[key] = echo
+        self._index.setdefault(key, {})[client] = forming
+        return True
+
+    def receives(self, client: Client, channel: str) -> bool:
+        """Whether one of the client's subscriptions covers the channel already."""
+        return any(key in client.subscriptions for key in _keys(channel))
+
+    def unsubscribe(self, client: Client, key: Key) -> None:
+        client.subscriptions.pop(key, None)
+        clients = self._index.get(key)
+        if clients is not None:
+            clients.pop(client, None)
+            if not clients:
+                del self._index[key]
+
+    def stats(self) -> dict[str, int]:
+        """CONTRACT §3 `/ws/stats`."""
+        return {
+            "total_connections": self._connections,
+            "active_connections": len(self._clients),
+            "messages_broadcast": self._broadcast,
+            "messages_delivered": self._delivered_by_gone + sum(client.delivered for client in self._clients),
+            "last_broadcast_time": self._last_broadcast,
+        }
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def wanted(self, channel: str) -> bool:
+        """Whether anybody here would get what is published there."""
+        return any(key in self._index for key in _keys(channel))
+
+    def publish(self, channel: str, payload: Payload) -> None:
+        """Frame what one Redis publish held and queue it for everybody who asked for it."""
+        recipients = self._recipients(channel, payload.forming)
+        if not recipients:
+            return
+        type_ = channel.partition("|")[0]
+        droppable = payload.forming or type_ in NEWEST_ONLY
+        for start in range(0, len(payload.messages), SLICE):
+            if start:
+                self._pause()
+            now = self._last_broadcast = now_ms()
+            first = payload.first_seq + start
+            # A forming candle carries the newest seq of its channel, and counts nothing up.
+            frames = [
+                protocol.message(type_, data, now, payload.first_seq if payload.forming else first + i)
+                for i, data in enumerate(payload.messages[start : start + SLICE])
+            ]
+            self._broadcast += len(frames)
+            piece = Piece(b"".join(frames), len(frames), droppable)
+            for client in recipients:
+                floor = client.floors.get(channel)
+                if floor is None or payload.forming:
+                    client.put(piece)
+                else:
+                    self._above(client, channel, floor, payload.epoch, first, frames, droppable)
+
+    def _above(
+        self,
+        client: Client,
+        channel: str,
+        floor: tuple[str, int],
+        epoch: str,
+        first_seq: int,
+        frames: list[bytes],
+        droppable: bool,
+    ) -> None:
+        """Leave out what the client was given when it subscribed."""
+        epoch_given, seq_given = floor
+        new = frames if epoch != epoch_given else frames[max(0, seq_given + 1 - first_seq) :]
+        if new:
+            # Redis publishes in order: nothing older comes any more.
+            del client.floors[channel]
+            client.put(Piece(b"".join(new), len(new), droppable))
+
+    def _recipients(self, channel: str, forming: bool) -> Iterable[Client]:
+        found: set[Client] = set()
+        for key in _keys(channel):
+            for client, wants_forming in self._index.get(key, {}).items():
+                if wants_forming or not forming:
+                    found.add(client)
+        return found
+
+
+def _keys(channel: str) -> tuple[Key, ...]:
+    """The subscriptions that a channel's messages answer."""
+    type_, symbol, timeframe = channel.split("|")
+    return (
+        Key(type_, symbol, timeframe),
+        Key(type_, symbol, ""),
+        Key(type_, "", timeframe),
+        Key(type_, "", ""),
+    )

@@ -1,0 +1,108 @@
+"""A candle series as it is now: what is stored, and the forming candle that is not stored yet."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from pipeline.live import LiveReader, channel
+from pipeline.store.read import CandleRow, Reader
+
+
+class _Forming(msgspec.Struct):
+    """The forming candle as the live bridge keeps it (pipeline.live_messages.candle_data)."""
+
+    exchange: str
+    symbol: str
+    timeframe: str
+    window_start: int
+    window_end: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    closed: bool
+    trade_count: int
+    first_trade_ts: int | None
+    last_trade_ts: int | None
+    complete: bool
+    source: str
+
+
+_decode = msgspec.json.Decoder(_Forming).decode
+
+
+class Series:
+    def __init__(self, reader: Reader, live: LiveReader) -> None:
+        self._reader = reader
+        self._live = live
+
+    def forming(self, exchange: str, symbol: str, timeframe: str) -> CandleRow | None:
+        """The candle that trades are moving now. Raises redis.RedisError."""
+        data = self._live.forming(channel("candle", symbol, timeframe))
+        if data is None:
+            return None
+        c = _decode(data)
+        if c.exchange != exchange:
+            return None
+        first, last = c.first_trade_ts, c.last_trade_ts
+        return CandleRow(
+            window_start=_time(c.window_start),
+            window_end=_time(c.window_end),
+            exchange=c.exchange,
+            symbol=c.symbol,
+            timeframe=c.timeframe,
+            open=c.open,
+            high=c.high,
+            low=c.low,
+            close=c.close,
+            volume=c.volume,
+            trade_count=c.trade_count,
+            closed=c.closed,
+            first_trade_ts=None if first is None else _time(first),
+            last_trade_ts=None if last is None else _time(last),
+            duration_ms=None if first is None or last is None else last - first,
+            source=c.source,
+            created_at=_time(last if last is not None else c.window_start),
+            complete=c.complete,
+        )
+
+    def candles(
+        self,
+        exchange: str,
+        symbol: str,
+        timeframe: str,
+        *,
+        limit: int,
+        ascending: bool,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        after: datetime | None = None,
+    ) -> list[CandleRow]:
+        """As Reader.candles, with the forming candle in its place. A window that is stored closed is no longer forming."""
+        # Before the database: a candle that closes between the two reads is then seen twice, never missed.
+        forming = self.forming(exchange, symbol, timeframe)
+        rows = self._reader.candles(
+            exchange, symbol, timeframe, limit=limit, ascending=ascending, start=start, end=end, after=after
+        )
+        if forming is None:
+            return rows
+        at = forming.window_start
+        if (start and at < start) or (end and at > end) or (after and (at <= after if ascending else at >= after)):
+            return rows
+        for i, row in enumerate(rows):
+            if row.window_start == at:
+                if not row.closed:
+                    rows[i] = forming
+                return rows
+        newest = rows[-1 if ascending else 0] if rows else None
+        if newest is not None and newest.window_start > at:
+            return rows  # left over from a market that went on without us
+        if ascending:
+            return rows if len(rows) == limit else [*rows, forming]
+        return [forming, *rows][:limit]
+
+
+def _time(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,38 @@
+"""What the web tier works with, made once per process."""
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+import redis
+from flask import Flask, current_app
+
+from dashboard.series import Series
+from pipeline.live import LiveReader
+from pipeline.settings import Settings
+from pipeline.store.engine import engine
+from pipeline.store.read import Reader
+
+_KEY: Final = "SERVICES"
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    redis: redis.Redis
+    live: LiveReader
+    reader: Reader
+    series: Series
+
+
+def mount(server: Flask, settings: Settings) -> None:
+    """Nothing connects before the first use."""
+    # An answer that takes longer than this is an answer that nobody waits for; the caller hears NOT_READY.
+    client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
+    live = LiveReader(client)
+    reader = Reader(engine(settings.database_url))
+    server.config[_KEY] = Services(settings, client, live, reader, Series(reader, live))
+
+
+def services(server: Flask | None = None) -> Services:
+    """Of the app that serves the current request, or of `server`."""
+    return cast("Services", (server or current_app).config[_KEY])

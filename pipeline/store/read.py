@@ -1,0 +1,190 @@
+"""Every read query. Rows are structs in the order and spelling of CONTRACT §2, with exact Decimals and UTC datetimes.
+
+Paging is by key (`after`), never by offset: a page costs the same wherever it lies, and rows that arrive meanwhile move nothing.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Engine, text
+
+from pipeline.timeframes import TIMEFRAMES
+
+
+class CandleRow(msgspec.Struct):
+    window_start: datetime
+    window_end: datetime
+    exchange: str
+    symbol: str
+    timeframe: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    trade_count: int
+    closed: bool
+    first_trade_ts: datetime | None
+    last_trade_ts: datetime | None
+    duration_ms: int | None
+    source: str
+    created_at: datetime
+    complete: bool
+
+
+class TradeRow(msgspec.Struct):
+    event_ts: datetime
+    exchange: str
+    symbol: str
+    trade_id: str
+    price: Decimal
+    amount: Decimal
+    side: str
+    created_at: datetime
+
+
+class SpanRow(msgspec.Struct):
+    """What a stretch of a series amounts to; None where there is no candle."""
+
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    volume: Decimal | None
+
+
+class TradeKey(NamedTuple):
+    """Where a page of trades ended. Ids of one instant sort as numbers do: by length, then by digits."""
+
+    event_ts: datetime
+    trade_id: str
+
+
+_CANDLE: Final = ", ".join(CandleRow.__struct_fields__)
+_TRADE: Final = ", ".join(TradeRow.__struct_fields__)
+
+# The index of the primary key is walked from pair to pair: a plain DISTINCT would read every candle of the table.
+_SYMBOLS: Final = """
+WITH RECURSIVE pair AS (
+    (SELECT exchange, symbol FROM candles ORDER BY exchange, symbol LIMIT 1)
+  UNION ALL
+    SELECT next.exchange, next.symbol FROM pair, LATERAL (
+        SELECT exchange, symbol FROM candles WHERE (exchange, symbol) > (pair.exchange, pair.symbol)
+        ORDER BY exchange, symbol LIMIT 1) AS next
+)
+SELECT DISTINCT symbol FROM pair WHERE EXISTS (
+    SELECT FROM candles AS c
+    WHERE c.exchange = pair.exchange AND c.symbol = pair.symbol AND c.timeframe = :timeframe AND c.window_end > :since)
+ORDER BY symbol
+"""
+
+
+class Reader:
+    """Raises sqlalchemy.exc.SQLAlchemyError when the database is away."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def alive(self) -> None:
+        """Raises unless the database answers and has our tables."""
+        self._rows("SELECT FROM candles LIMIT 1", {})
+
+    def candles(
+        self,
+        exchange: str,
+        symbol: str,
+        timeframe: str,
+        *,
+        limit: int,
+        ascending: bool,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        after: datetime | None = None,
+    ) -> list[CandleRow]:
+        """Up to `limit` candles with start ≤ window_start ≤ end, in order, those past `after` only."""
+        where = ["exchange = :exchange", "symbol = :symbol", "timeframe = :timeframe"]
+        values: dict[str, Any] = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "limit": limit}
+        if start is not None:
+            where.append("window_start >= :start")
+            values["start"] = start
+        if end is not None:
+            where.append("window_start <= :end")
+            values["end"] = end
+        if after is not None:
+            where.append(f"window_start {'>' if ascending else '<'} :after")
+            values["after"] = after
+        order = "ASC" if ascending else "DESC"
+        sql = f"SELECT {_CANDLE} FROM candles WHERE {' AND '.join(where)} ORDER BY window_start {order} LIMIT :limit"  # noqa: S608
+        return [CandleRow(*row) for row in self._rows(sql, values)]
+
+    def trades(
+        self,
+        exchange: str,
+        symbol: str,
+        *,
+        limit: int,
+        ascending: bool,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        after: TradeKey | None = None,
+    ) -> list[TradeRow]:
+        """Up to `limit` trades with start ≤ event_ts ≤ end, in order, those past `after` only."""
+        where = ["exchange = :exchange", "symbol = :symbol"]
+        values: dict[str, Any] = {"exchange": exchange, "symbol": symbol, "limit": limit}
+        if start is not None:
+            where.append("event_ts >= :start")
+            values["start"] = start
+        if end is not None:
+            where.append("event_ts <= :end")
+            values["end"] = end
+        if after is not None:
+            # The first condition follows from the second, and is the one that the index understands.
+            sign = ">" if ascending else "<"
+            where.append(f"event_ts {sign}= :after_ts")
+            where.append(f"(event_ts, length(trade_id), trade_id) {sign} (:after_ts, length(:after_id), :after_id)")
+            values |= {"after_ts": after.event_ts, "after_id": after.trade_id}
+        order = "ASC" if ascending else "DESC"
+        sql = (
+            f"SELECT {_TRADE} FROM trades WHERE {' AND '.join(where)} "  # noqa: S608
+            f"ORDER BY event_ts {order}, length(trade_id) {order}, trade_id {order} LIMIT :limit"
+        )
+        return [TradeRow(*row) for row in self._rows(sql, values)]
+
+    def symbols(self, since: datetime) -> list[str]:
+        """Symbols with a 1m candle that ended after `since`."""
+        return [row[0] for row in self._rows(_SYMBOLS, {"timeframe": "1m", "since": since})]
+
+    def reaching(self, exchange: str, symbol: str, timeframe: str, since: datetime) -> str:
+        """The finest timeframe from `timeframe` up whose candles reach back to `since`, else `timeframe` itself.
+
+        At a first start the exchange hands over 500 candles of each timeframe: of 1m ones that is a third of a day.
+        """
+        names = list(TIMEFRAMES)
+        oldest = dict(
+            self._rows(
+                "SELECT t, (SELECT min(window_start) FROM candles "
+                "WHERE exchange = :exchange AND symbol = :symbol AND timeframe = t AND closed) "
+                "FROM unnest(CAST(:names AS text[])) AS t",
+                {"exchange": exchange, "symbol": symbol, "names": names[names.index(timeframe) :]},
+            )
+        )
+        for name, length in TIMEFRAMES.items():
+            first = oldest.get(name)
+            if first is not None and first <= since + timedelta(milliseconds=length):
+                return name
+        return timeframe
+
+    def span(self, exchange: str, symbol: str, timeframe: str, since: datetime, before: datetime) -> SpanRow:
+        """What the candles with since ≤ window_start < before amount to."""
+        rows = self._rows(
+            "SELECT (array_agg(open ORDER BY window_start))[1], max(high), min(low), sum(volume) FROM candles "
+            "WHERE exchange = :exchange AND symbol = :symbol AND timeframe = :timeframe "
+            "AND window_start >= :since AND window_start < :before",
+            {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "since": since, "before": before},
+        )
+        return SpanRow(*rows[0])
+
+    def _rows(self, sql: str, values: dict[str, Any]) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(text(sql), values))
