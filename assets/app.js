@@ -19,7 +19,7 @@
       this.strip = new CV.Strip(find('#strip'), this.markets, (symbol) => this.go({ symbol }));
       this.picker = new CV.Picker(find('#picker'), find('#symbol-button'), this.markets, (symbol) => this.go({ symbol }));
       this.tape = new CV.Tape(find('#tape'), this.socket, this.markets);
-      this.book = new CV.Book(find('#book'), this.socket, this.markets, () => this.root.classList.remove('no-book'));
+      this.book = new CV.Book(find('#book'), this.socket, this.markets);
       this.connection = new CV.Connection(root, this.socket);
       this.legend = new CV.Legend(find('#legend'));
       this.chart = new CV.Chart(find('#chart'), {
@@ -30,7 +30,6 @@
       this.latest = find('#chart-latest');
       this.message = find('#chart-message');
       this.older = find('#chart-older');
-      new CV.Status(find('#banner'));
       this.controls(find);
       this.markets.onChange((symbol) => symbol === this.symbol && this.digits());
       addEventListener('popstate', () => this.show(this.address()));
@@ -51,13 +50,14 @@
       this.latest.addEventListener('click', () => this.chart.act.reset());
       find('#theme').addEventListener('click', () => CV.theme.toggle());
       const wide = find('#wide');
-      wide.addEventListener('click', () => wide.setAttribute('aria-pressed', String(this.root.classList.toggle('wide'))));
+      const widen = (on) => wide.setAttribute('aria-pressed', String(this.root.classList.toggle('wide', on)));
+      wide.addEventListener('click', () => widen());
       find('#chart-retry').addEventListener('click', () => this.series.load());
       addEventListener('keydown', (event) => {
         if (event.target.closest('input, dialog') || event.metaKey || event.ctrlKey || event.altKey) return;
         const frame = Object.keys(FRAMES)[Number(event.key) - 1];
         if (frame) this.go({ timeframe: frame });
-        else if (event.key === 'Escape') this.root.classList.remove('wide');
+        else if (event.key === 'Escape') widen(false);
       });
     }
 
@@ -122,7 +122,6 @@
       this.header.show(symbol);
       this.strip.select(symbol);
       this.picker.list.select(symbol);
-      this.root.classList.add('no-book');
       this.book.show(symbol);
       this.tape.show(symbol);
       this.connection.reset();
@@ -169,12 +168,14 @@
     }
   }
 
-  CV.start = () => {
+  CV.start = async () => {
     const root = document.getElementById('terminal');
-    if (!root || CV.debug) return;
-    CV.debug = new App(root);
+    if (!root || CV.started) return;
+    CV.started = true;
+    await new CV.Status(root.querySelector('#banner')).first;
+    CV.app = new App(root);
     // What the bench reads: when each trade had been painted.
-    CV.paints = CV.debug.chart.paints;
+    CV.paints = CV.app.chart.paints;
   };
 
   window.dash_clientside = Object.assign(window.dash_clientside || {}, {

@@ -3,13 +3,13 @@
   'use strict';
   const CV = (window.CV = window.CV || {});
 
-  const ROW = 20;
-  const MOST_ROWS = 20;
+  const ROW = 18; // --level
+  const MOST_ROWS = 12;
+  const PATIENCE = 5_000; // ms after which a source without a book is said to have none
 
   class Book {
-    /** `appeared(there)`: whether the symbol has a book at all. */
-    constructor(panel, socket, markets, appeared) {
-      Object.assign(this, { panel, socket, markets, appeared });
+    constructor(panel, socket, markets) {
+      Object.assign(this, { panel, socket, markets });
       this.sides = { asks: panel.querySelector('.asks'), bids: panel.querySelector('.bids') };
       this.rows = { asks: [], bids: [] };
       this.spread = panel.querySelector('.spread-value');
@@ -22,6 +22,8 @@
       this.symbol = symbol;
       this.book = null;
       this.panel.dataset.state = 'loading';
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.book || (this.panel.dataset.state = 'empty'), PATIENCE);
       CV.frame(this.paint);
       this.end = this.socket.subscribe({ type: 'book', symbol, forming: true }, (book) => {
         this.book = book;
@@ -55,10 +57,7 @@
         CV.write(this.spread, '–');
         return;
       }
-      if (this.panel.dataset.state !== 'live') {
-        this.panel.dataset.state = 'live';
-        this.appeared();
-      }
+      this.panel.dataset.state = 'live';
       const decimals = markets.decimals(symbol);
       const lots = markets.amountDecimals(symbol);
       const depth = Math.max(...['asks', 'bids'].map((side) => sum(book[side].slice(0, this.rows[side].length))));

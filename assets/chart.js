@@ -31,7 +31,7 @@
       this.view = new CV.View(60_000);
       this.clock = Date.now;
       this.untold = []; // trades taken in since the last paint
-      this.paints = []; // {tradeId, painted: Unix ms}, newest last: what the bench reads
+      this.paints = []; // {tradeId, ts: when painted, Unix ms}, newest last: what the bench reads
       new ResizeObserver(() => this.resize()).observe(element);
       this.watch();
       CV.theme.onChange(() => this.redraw());
@@ -254,8 +254,8 @@
       // A message posted from a frame is handled once that frame has been painted.
       const channel = new MessageChannel();
       channel.port1.onmessage = () => {
-        const painted = performance.timeOrigin + performance.now();
-        told.forEach((tradeId) => this.paints.push({ tradeId, painted }));
+        const ts = performance.timeOrigin + performance.now();
+        told.forEach((tradeId) => this.paints.push({ tradeId, ts }));
         if (this.paints.length > PAINTS_KEPT) this.paints.splice(0, this.paints.length - PAINTS_KEPT);
         channel.port1.close();
       };

@@ -4,11 +4,21 @@
   const CV = (window.CV = window.CV || {});
 
   const EVERY = 5_000;
+  const PATIENCE = 400; // ms the page waits for the first word, so that the banner does not push it down later
+  const SOURCES = {
+    simulator: ['Simulated market', 'These prices are made up by this machine. Nothing here can be traded.'],
+    replay: ['Replay', 'A recording is playing. These prices are of the past.'],
+  };
+
+  // Asked while Dash still starts.
+  const early = CV.rest.get('status').catch(() => null);
 
   class Status {
     constructor(banner) {
       this.banner = banner;
-      this.poll();
+      this.shown = '';
+      const answered = early.then((status) => (status ? this.draw(status) : this.poll()));
+      this.first = Promise.race([answered, new Promise((resume) => setTimeout(resume, PATIENCE))]);
       setInterval(() => document.hidden || this.poll(), EVERY);
     }
 
@@ -20,26 +30,31 @@
       }
     }
 
-    draw(status) {
-      const { source, detail } = status.data || {};
+    draw({ exchange, workers }) {
       const lines = [];
-      if (source === 'simulator') lines.push(['simulated', 'Simulated market', `These prices are made up${detail ? ` (${detail})` : ''}. Nothing here can be traded.`]);
-      if (source === 'replay') lines.push(['simulated', 'Replay', `A recording is playing${detail ? `: ${detail}` : ''}. These prices are of the past.`]);
-      for (const [name, part] of Object.entries(status.parts || {})) {
-        if (part.state === 'failing') lines.push(['failing', `${name} is failing`, part.detail || 'It is being restarted.']);
+      const source = SOURCES[exchange && exchange.source];
+      if (source) lines.push(['simulated', ...source]);
+      for (const [name, { state, detail }] of Object.entries(workers || {})) {
+        if (state === 'failing') lines.push(['failing', `The ${name} keeps failing`, detail || 'It is started again and again.']);
+        if (name === 'collector' && state === 'waiting') lines.push(['failing', 'No data from the exchange', detail]);
+        if (name === 'collector' && state === 'finished') lines.push(['simulated', 'The end', detail]);
       }
       const text = JSON.stringify(lines);
       if (text === this.shown) return;
       this.shown = text;
-      this.banner.replaceChildren(
-        ...lines.map(([kind, title, body]) => {
-          const line = document.createElement('div');
-          line.className = `notice ${kind}`;
-          line.append(Object.assign(document.createElement('strong'), { textContent: title }), ` ${body}`);
-          return line;
-        }),
-      );
+      this.banner.replaceChildren(...lines.map((line) => notice(...line)));
     }
+  }
+
+  function notice(kind, title, body) {
+    const line = document.createElement('div');
+    line.className = `notice ${kind}`;
+    line.title = body;
+    line.append(
+      Object.assign(document.createElement('strong'), { textContent: title }),
+      Object.assign(document.createElement('span'), { textContent: body }),
+    );
+    return line;
   }
 
   CV.Status = Status;

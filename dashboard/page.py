@@ -55,7 +55,11 @@ def mount(server: Flask, settings: Settings) -> Dash:
     )
     app.layout = html.Div([terminal.layout(settings.symbols), dcc.Store(id="started")])
     # Runs once the layout is in the document: the page's own scripts take over from here.
-    app.clientside_callback(ClientsideFunction("cryptoviz", "start"), Output("started", "data"), Input("terminal", "id"))
+    app.clientside_callback(
+        ClientsideFunction("cryptoviz", "start"), Output("started", "data"), Input("terminal", "id")
+    )
+    # What security.py lets run: the few words Dash writes into the page itself. Known only when every callback is there.
+    server.config["CSP_SCRIPT_HASHES"] = app.csp_hashes()
     return app
 
 

@@ -2,7 +2,7 @@
 
 from dash import html
 
-from dashboard.components.markup import button, icon
+from dashboard.components.markup import attrs, button, icon
 
 _LEGEND = (("o", "O"), ("h", "H"), ("l", "L"), ("c", "C"), ("v", "V"))
 
@@ -11,8 +11,8 @@ def chart() -> html.Div:
     legend = html.Div(
         [
             html.Strong("", className="legend-name"),
-            *(html.Span([html.I(letter), html.B("", **{"data-figure": figure})]) for figure, letter in _LEGEND),
-            html.Span("", className="legend-change", **{"data-figure": "change"}),
+            *(html.Span([html.I(letter), html.B("", **attrs(data_figure=figure))]) for figure, letter in _LEGEND),
+            html.Span("", className="legend-change", **attrs(data_figure="change")),
         ],
         id="legend",
         className="blank",
@@ -25,13 +25,15 @@ def chart() -> html.Div:
                 className="chart-over",
                 tabIndex=0,
                 role="img",
-                **{"aria-label": "Price chart. Arrow keys pan, plus and minus zoom, End shows the newest candle."},
+                **attrs(aria_label="Price chart. Arrow keys pan, plus and minus zoom, End shows the newest candle."),
             ),
             legend,
             html.Div("Loading older candles…", id="chart-older", hidden=True),
             html.Div("", id="chart-stale", role="status", hidden=True),
-            html.Div([html.P("", id="chart-message"), button("Try again now", id="chart-retry")], className="chart-blank"),
-            html.Div([html.Span() for _ in range(36)], className="chart-skeleton", **{"aria-hidden": "true"}),
+            html.Div(
+                [html.P("", id="chart-message"), button("Try again now", id="chart-retry")], className="chart-blank"
+            ),
+            html.Div([html.Span() for _ in range(36)], className="chart-skeleton", **attrs(aria_hidden="true")),
             button([icon("latest")], id="chart-latest", label="To the newest candle (End)", hidden=True),
         ],
         id="chart",

@@ -6,38 +6,41 @@ from typing import Any
 from dash import html
 
 
+def attrs(**values: str) -> dict[str, Any]:
+    """`data_` and `aria_` attributes, written with the dashes that Python does not allow."""
+    return {name.replace("_", "-"): value for name, value in values.items()}
+
+
 def icon(name: str) -> html.Span:
     """A glyph of `assets/icons`, drawn in the text's colour."""
-    return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
+    return html.Span(className=f"icon icon-{name}", **attrs(aria_hidden="true"))
 
 
 def button(children: Any, *, label: str = "", **attributes: Any) -> html.Button:
-    """A plain button; `label` is for those who do not see what it shows. Underscores in attributes become dashes."""
-    named = {key.rstrip("_").replace("_", "-") if key.startswith(("data_", "aria_")) else key: value for key, value in attributes.items()}
+    """A plain button; `label` is for those who do not see what it shows."""
     if label:
-        named |= {"title": label, "aria-label": label}
-    return html.Button(children, type="button", **named)
+        attributes |= {"title": label, "aria-label": label}
+    return html.Button(children, type="button", **attributes)
 
 
 def choice(group: str, options: Sequence[tuple[str, Any, str]], label: str) -> html.Div:
     """Buttons of which one is pressed. Each option: value, what it shows, its name in words."""
     return html.Div(
-        [button(shown, label=words, **{f"data-{group}": value, "aria-pressed": "false"}) for value, shown, words in options],
+        [
+            button(shown, label=words, **{f"data-{group}": value, "aria-pressed": "false"})
+            for value, shown, words in options
+        ],
         className="choice",
         role="group",
-        **{"aria-label": label},
+        **attrs(aria_label=label),
     )
 
 
-def panel(id_: str, title: str, children: Sequence[Any], columns: Sequence[str] = ()) -> html.Section:
-    """A side panel: header, names of its columns, body."""
-    return html.Section(
-        [
-            html.H2(title),
-            html.Div([html.Span(column) for column in columns], className="columns"),
-            *children,
-        ],
-        id=id_,
-        className="panel",
-        **{"aria-label": title},
-    )
+def columns(names: Sequence[str], extra: str = "") -> html.Div:
+    """The names over a panel's columns."""
+    return html.Div([html.Span(name) for name in names], className=f"columns {extra}".strip())
+
+
+def panel(id_: str, title: str, children: Sequence[Any]) -> html.Section:
+    """A side panel: header, body."""
+    return html.Section([html.H2(title), *children], id=id_, className="panel", **attrs(aria_label=title))

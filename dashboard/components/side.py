@@ -2,34 +2,47 @@
 
 from dash import html
 
-from dashboard.components.header import figures
-from dashboard.components.markup import button, choice, panel
+from dashboard.components.header import FIGURES, figures
+from dashboard.components.markup import attrs, button, choice, columns, panel
 
 
-def book() -> html.Section:
+def side() -> html.Div:
+    return html.Div([_book(), _tape(), _stats()], id="side")
+
+
+def _book() -> html.Section:
     return panel(
         "book",
         "Order book",
         [
+            columns(("Price", "Amount", "Total")),
+            # The phone has bids and asks side by side: each needs its own names.
+            columns(("Amount", "Price"), "bid-columns"),
             html.Div(className="asks"),
             html.Div([html.Span("Spread"), html.Span("–", className="spread-value")], className="spread"),
             html.Div(className="bids"),
+            html.P(
+                "No order book from this source. Its levels appear here with the first one.", className="panel-empty"
+            ),
         ],
-        ("Price", "Amount", "Total"),
     )
 
 
-def tape() -> html.Section:
+def _tape() -> html.Section:
     return panel(
         "tape",
         "Trades",
-        [html.Div(className="rows"), html.P("No trade yet. Each appears here as it happens.", className="panel-empty")],
-        ("Price", "Amount", "Time"),
+        [
+            columns(("Price", "Amount", "Time")),
+            html.Div(className="rows"),
+            html.P("No trade yet. Each appears here as it happens.", className="panel-empty"),
+        ],
     )
 
 
-def stats() -> html.Section:
-    return panel("stats", "Last 24 hours", [figures("stats-figures")])
+def _stats() -> html.Section:
+    """Phone only: the figures a desktop has in its header."""
+    return panel("stats", "Last 24 hours", [figures("stats-figures", FIGURES)])
 
 
 def tabs() -> html.Nav:
@@ -48,5 +61,5 @@ def picker() -> html.Dialog:
             html.P("No such symbol is followed here.", className="picker-empty", hidden=True),
         ],
         id="picker",
-        **{"aria-label": "Choose a symbol"},
+        **attrs(aria_label="Choose a symbol"),
     )

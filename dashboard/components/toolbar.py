@@ -2,7 +2,7 @@
 
 from dash import html
 
-from dashboard.components.markup import button, choice, icon
+from dashboard.components.markup import attrs, button, choice, icon
 from pipeline.timeframes import TIMEFRAMES
 
 
@@ -14,9 +14,15 @@ def toolbar() -> html.Div:
             choice("timeframe", timeframes, "Timeframe"),
             html.Span(className="divider"),
             choice("type", types, "Chart type"),
-            button([icon("wide")], id="wide", className="plain", label="Chart only (Esc to leave)", **{"aria-pressed": "false"}),
+            button(
+                [icon("wide")],
+                id="wide",
+                className="plain",
+                label="Chart only (Esc to leave)",
+                **attrs(aria_pressed="false"),
+            ),
         ],
         id="toolbar",
         role="toolbar",
-        **{"aria-label": "Chart"},
+        **attrs(aria_label="Chart"),
     )

@@ -7,7 +7,8 @@ from dash import html
 
 from dashboard.components.chart import chart
 from dashboard.components.header import header
-from dashboard.components.side import book, picker, stats, tabs, tape
+from dashboard.components.markup import attrs
+from dashboard.components.side import picker, side, tabs
 from dashboard.components.toolbar import toolbar
 
 
@@ -17,15 +18,15 @@ def layout(symbols: Sequence[str]) -> html.Main:
         [
             html.Div(id="banner", role="status"),
             header(),
-            html.Nav(id="strip", **{"aria-label": "Markets"}),
+            html.Nav(id="strip", **attrs(aria_label="Markets")),
             toolbar(),
             chart(),
             tabs(),
-            book(),
-            tape(),
-            stats(),
+            side(),
             picker(),
         ],
         id="terminal",
-        **{"data-symbols": json.dumps(list(symbols)), "data-chart": "loading", "data-connection": "waiting", "data-pane": "book"},
+        **attrs(
+            data_symbols=json.dumps(list(symbols)), data_chart="loading", data_connection="waiting", data_pane="book"
+        ),
     )
