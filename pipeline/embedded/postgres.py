@@ -47,6 +47,7 @@ class EmbeddedPostgres:
         self._log = self._data / "postgres.log"
         self._user = processes.unprivileged()
         self._process: subprocess.Popen[bytes] | None = None
+        self._sockets = self._data / "run-postgres"
 
     def start(self) -> str:
         """Start (the first time: create) and wait until it answers; the SQLAlchemy URL. Raises SetupError with the reason.
@@ -58,7 +59,7 @@ class EmbeddedPostgres:
         if not (self._cluster / "PG_VERSION").exists():
             self._create()
         self._own()
-        sockets = private_folder(self._data / "run-postgres", _SOCKET, self._user)
+        sockets = self._sockets = private_folder(self._data / "run-postgres", _SOCKET, self._user)
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._process = processes.start(
@@ -70,7 +71,19 @@ class EmbeddedPostgres:
                 log=log,
             )
         self._wait(sockets)
-        return f"postgresql+psycopg2://{_USER}@/{_USER}?host={quote(str(sockets), safe='')}"
+        return self._url(_USER)
+
+    def database(self, name: str) -> str:
+        """The URL of another database of the running server, made when it is missing."""
+        connection = psycopg2.connect(host=str(self._sockets), user=_USER, dbname="postgres", connect_timeout=5)
+        try:
+            _create_database(connection, name)
+        finally:
+            connection.close()
+        return self._url(name)
+
+    def _url(self, name: str) -> str:
+        return f"postgresql+psycopg2://{_USER}@/{name}?host={quote(str(self._sockets), safe='')}"
 
     def stop(self) -> None:
         """Fast shutdown, or kill after 20 s (nothing acknowledged is lost either way)."""
@@ -147,16 +160,20 @@ class EmbeddedPostgres:
                     raise SetupError(f"PostgreSQL did not start ({error}):\n{self._last_words()}") from error
                 time.sleep(0.02)
         try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_USER,))
-                if cursor.fetchone() is None:
-                    cursor.execute(f"CREATE DATABASE {_USER}")
+            _create_database(connection, _USER)
         finally:
             connection.close()
 
     def _last_words(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:]) if self._log.exists() else "(no log)"
+
+
+def _create_database(connection: "psycopg2.extensions.connection", name: str) -> None:
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        if cursor.fetchone() is None:
+            cursor.execute(f'CREATE DATABASE "{name}"')
 
 
 def _bin() -> Path:

@@ -25,6 +25,14 @@ from pipeline.store.migrate import migrate
 _OTHERS: Final = ("web", "writer", "candles", "bridge")
 WORKERS: Final = (*_OTHERS, "collector")
 
+#: Source of the market → its database and its Valkey number. Each has its own, so that made-up prices, or those of a recording,
+#: never stand among real ones, whichever `auto` took yesterday.
+_STORES: Final = {
+    "binance": ("cryptoviz", 0),
+    "simulator": ("cryptoviz_simulator", 1),
+    "replay": ("cryptoviz_replay", 2),
+}
+
 
 class _Screen:
     """One line per part, after the time since the command."""
@@ -104,26 +112,37 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
     try:
         redis_url = valkey.start()
         screen.say("valkey", "ready")
-        database_url = postgres.start()
+        postgres.start()
         screen.say("postgres", "ready")
+        name, why = _choose_exchange(settings, probe)
+        source = REPLAY.rstrip(":") if name.startswith(REPLAY) else name
+        database, number = _STORES[source]
+        database_url = postgres.database(database)
+        redis_url = redis_url.replace("db=0", f"db={number}")
         applied = migrate(database_url)
         screen.say("sql", f"{len(applied)} files applied" if applied else "up to date")
-        settings = settings.model_copy(update={"bus": "streams", "redis_url": redis_url, "database_url": database_url})
+        settings = settings.model_copy(
+            update={"bus": "streams", "redis_url": redis_url, "database_url": database_url, "exchange": name}
+        )
         client = redis.Redis.from_url(redis_url, socket_timeout=2)
         client.delete(status.KEY)
+        status.report(client, "exchange", "running", why, source=source)
+        screen.say("exchange", f"{name} ({why})")
         supervisor = Supervisor(data / "logs", client, screen.say)
         hurry.append(supervisor.hurry)
         supervisor.add_server("valkey", valkey)
         supervisor.add_server("postgres", postgres)
-        # The simulator first when it is known to be needed; else the others start while Binance is awaited.
-        early = probe is None or not probe.is_alive()
-        if early:
-            settings = _choose_exchange(settings, probe, supervisor, client, screen)
-        for name in _OTHERS:
-            supervisor.add_worker(name, environment(settings), death=_death_signal(name))
-        if not early:
-            settings = _choose_exchange(settings, probe, supervisor, client, screen)
-        if settings.exchange == "simulator":
+        if name == "simulator":
+            # Before the others: its market must be there when the collector asks for it.
+            base = f"127.0.0.1:{free_port('127.0.0.1', 0)}"
+            settings = settings.model_copy(
+                update={"binance_ws_url": f"ws://{base}", "binance_rest_url": f"http://{base}"}
+            )
+            port = base.rpartition(":")[2]
+            supervisor.add_worker("simulator", environment(settings), ("--port", port), speaks=False)
+        for worker in _OTHERS:
+            supervisor.add_worker(worker, environment(settings), death=_death_signal(worker))
+        if name == "simulator":
             await_listener(settings.binance_rest_url, stop)
         if not stop.is_set():
             supervisor.add_worker("collector", environment(settings))
@@ -148,29 +167,13 @@ def environment(settings: Settings) -> dict[str, str]:
     return env
 
 
-def _choose_exchange(
-    settings: Settings,
-    probe: BinanceProbe | None,
-    supervisor: Supervisor,
-    client: Any,
-    screen: _Screen,
-) -> Settings:
-    """Decide `auto`, start the simulator when it is wanted, and say on the status page which it is."""
-    why = "as asked"
-    name = settings.exchange
-    if probe is not None:
-        name = "binance" if probe.decided() else "simulator"
-        why = "it answers" if probe.answered else f"Binance: {probe.reason}"
-    if name == "simulator":
-        port = free_port("127.0.0.1", 0)
-        base = f"127.0.0.1:{port}"
-        settings = settings.model_copy(update={"binance_ws_url": f"ws://{base}", "binance_rest_url": f"http://{base}"})
-        supervisor.add_worker("simulator", environment(settings), ("--port", str(port)), speaks=False)
-    settings = settings.model_copy(update={"exchange": name})
-    source = "replay" if name.startswith(REPLAY) else name
-    status.report(client, "exchange", "running", why, source=source)
-    screen.say("exchange", f"{name} ({why})")
-    return settings
+def _choose_exchange(settings: Settings, probe: BinanceProbe | None) -> tuple[str, str]:
+    """The exchange, and why it is this one."""
+    if probe is None:
+        return settings.exchange, "as asked"
+    if probe.decided():
+        return "binance", "it answers"
+    return "simulator", f"Binance: {probe.reason}"
 
 
 def _death_signal(worker: str) -> signal.Signals:

@@ -50,6 +50,7 @@ def test_up_shows_candles_and_stops_with_nothing_left(tmp_path: Path, ending: si
     stack = _simulated(tmp_path)
     try:
         assert eventually(_candles(stack), 40), stack.said()
+        assert eventually(lambda: " s  collector " in stack.program.log.read_text()), stack.said()
         stack.program.process.send_signal(ending)
         assert stack.program.process.wait(30) == 0
         assert _left(stack.data) == []
