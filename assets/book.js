@@ -77,7 +77,8 @@
       if (!book.asks.length || !book.bids.length) return;
       const ask = Number(book.asks[0][0]);
       const bid = Number(book.bids[0][0]);
-      CV.write(this.spread, `${format.number(ask - bid, decimals)}  ${format.number(((ask - bid) / ask) * 100, 3)}%`);
+      const percent = ((ask - bid) / ask) * 100;
+      CV.write(this.spread, `${format.number(ask - bid, decimals)} · ${percent < 0.001 ? '<0.001' : format.number(percent, 3)}%`);
     }
   }
 

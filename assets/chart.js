@@ -232,7 +232,7 @@
     /** Have Plotly draw the closed bars round the view. */
     draw() {
       const { series, view, plot } = this;
-      if (!series || !plot.ready || series.bars.length < 3) return;
+      if (!series || series.bars.length < 3 || !plot.ready(() => this.settle(0))) return;
       const [from, to] = this.visible();
       const room = Math.max(0, Math.min(MOST_DRAWN, Math.max(LEAST_DRAWN, (to - from) * 2)) - (to - from));
       const { bars } = series;

@@ -152,13 +152,13 @@
         ctx.fillStyle = midnight ? colors.text : colors.text2;
         ctx.fillText(CV.format.tick(time, this.shift, this.timeTicks.step), x, y);
       }
-      ctx.fillStyle = colors.text3;
+      ctx.fillStyle = colors.text2;
       ctx.fillText(CV.format.zoneName(timeframe), view.width + this.axisWidth / 2, y);
     }
 
     lastPrice(ctx, { view, last, decimals, remaining }) {
       const colors = CV.theme.colors();
-      const color = last.c < last.o ? colors.down : colors.up;
+      const color = last.c < last.o ? colors.downText : colors.upText;
       const y = view.y(last.c);
       if (y > 0 && y < view.height) {
         ctx.strokeStyle = color;
@@ -174,7 +174,7 @@
       const top = Math.max(0, Math.min(view.height - height, y - TAG / 2));
       tag(ctx, view.width + 1, top, this.axisWidth - 1, height, color);
       ctx.textAlign = 'left';
-      ctx.fillStyle = colors.onAccent;
+      ctx.fillStyle = colors.onTag;
       ctx.font = font(600);
       ctx.fillText(CV.format.number(last.c, decimals), view.width + 8, top + TAG / 2 + 0.5);
       ctx.font = font();

@@ -27,8 +27,19 @@
       this.element.style.visibility = 'hidden';
     }
 
-    get ready() {
-      return Boolean(window.Plotly);
+    /**
+     * Whether Plotly is here; fetches it when it is not. It is big: compiling it takes seconds on a slow machine, so it
+     * comes after the first candles, which the overlay can draw without it.
+     */
+    ready(then) {
+      if (window.Plotly) return true;
+      if (!this.script) {
+        this.script = Object.assign(document.createElement('script'), { src: document.querySelector('meta[name=plotly]').content });
+        this.script.onload = then;
+        this.script.onerror = () => (this.script = null); // the next draw asks again
+        document.head.append(this.script);
+      }
+      return false;
     }
 
     /** Draw `bars` (two or more, closed). Costs some 40 ms at 600. */

@@ -6,8 +6,8 @@
   const EVERY = 5_000;
   const PATIENCE = 400; // ms the page waits for the first word, so that the banner does not push it down later
   const SOURCES = {
-    simulator: ['Simulated market', 'These prices are made up by this machine. Nothing here can be traded.'],
-    replay: ['Replay', 'A recording is playing. These prices are of the past.'],
+    simulator: ['Simulated market', 'Made-up prices. Nothing here can be traded.'],
+    replay: ['Replay', 'A recording is playing: prices of the past.'],
   };
 
   // Asked while Dash still starts.

@@ -14,6 +14,8 @@
       this.rows = new Map();
       this.dirty = new Set(markets.symbols);
       this.paint = () => this.draw();
+      // When all are quoted in the same currency the row need not say so each time.
+      element.classList.toggle('one-quote', new Set(markets.symbols.map(CV.format.quote)).size === 1);
       element.replaceChildren(...markets.symbols.map((symbol) => this.row(symbol, choose)));
       markets.onChange((symbol) => {
         this.dirty.add(symbol);
@@ -71,7 +73,7 @@
         CV.write(price, CV.format.number(market.last, this.markets.decimals(symbol)));
         const { percent } = this.markets.change(symbol);
         const direction = CV.format.direction(percent);
-        CV.write(change, Number.isFinite(percent) ? `${CV.format.arrow(direction)} ${CV.format.percent(percent)}` : '');
+        CV.write(change, Number.isFinite(percent) ? CV.format.percent(percent) : '');
         change.dataset.direction = direction;
         svg.dataset.direction = direction;
         if (market.spark.length > 1 && path.dataset.drawn !== market.spark.join()) {

@@ -55,7 +55,7 @@
     }
 
     fit() {
-      const wanted = Math.min(KEPT, Math.ceil(this.body.clientHeight / ROW));
+      const wanted = Math.min(KEPT, Math.floor(this.body.clientHeight / ROW));
       while (this.rows.length < wanted) {
         const row = document.createElement('div');
         row.className = 'trade';

@@ -31,7 +31,8 @@
     palette = {
       app: token('--bg-app'), panel: token('--bg-panel'), raised: token('--bg-raised'), line: token('--line'),
       grid: token('--grid'), text: token('--text'), text2: token('--text-2'), text3: token('--text-3'),
-      up: token('--up'), down: token('--down'), accent: token('--accent'), onAccent: token('--on-accent'),
+      up: token('--up'), down: token('--down'), accent: token('--accent'),
+      upText: token('--up-text'), downText: token('--down-text'), onTag: token('--on-tag'),
       cross: token('--cross'), font: token('--font'),
     };
     return palette;

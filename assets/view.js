@@ -9,7 +9,7 @@
   // More would not be told apart, and is more than is ever drawn at once.
   const MOST_VISIBLE = 420;
   const RIGHT_BARS = 6; // free room right of the newest bar, for the eye and the price tag
-  const PAD_TOP = 0.08;
+  const PAD_TOP = 44; // px, where the legend lies
   const PAD_BOTTOM = 0.14;
 
   class View {
@@ -103,8 +103,8 @@
       }
       if (low > high) return;
       const span = high - low || Math.abs(high) * 0.001 || 1;
-      this.high = high + span * PAD_TOP;
       this.low = low - span * PAD_BOTTOM;
+      this.high = high + ((high - this.low) * PAD_TOP) / Math.max(PAD_TOP, this.height - PAD_TOP);
     }
 
     scalePrice(factor) {

@@ -19,8 +19,7 @@ _HERE: Final = Path(__file__).resolve().parent
 #: In the checkout beside the packages, in the wheel inside this one.
 ASSETS: Final = next(folder for folder in (_HERE / "_assets", _HERE.parent / "assets") if folder.is_dir())
 
-# theme.js comes first and blocks: no page is painted in the wrong colours. Plotly loads beside everything else; until it is
-# there the chart's overlay draws the candles.
+# theme.js comes first and blocks: no page is painted in the wrong colours. plot.js fetches Plotly once there are candles.
 _FRAME: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -31,7 +30,7 @@ _FRAME: Final = """<!DOCTYPE html>
 <title>{%title%}</title>
 <link rel="icon" type="image/svg+xml" href="/assets/icons/logo.svg">
 <script src="/assets/theme.js"></script>
-<script defer src="PLOTLY"></script>
+<meta name="plotly" content="PLOTLY">
 {%css%}
 </head>
 <body>
