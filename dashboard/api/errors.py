@@ -2,21 +2,14 @@
 
 import redis
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.api.answers import failed
 from pipeline.errors import CryptoVizError
 
-_CODES = {
-    400: "INVALID_BODY",
-    401: "UNAUTHORIZED",
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    429: "RATE_LIMITED",
-}
+_CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 429: "RATE_LIMITED"}
 _log = structlog.get_logger(__name__)
 
 
@@ -48,22 +41,22 @@ def _http(error: Exception) -> Response | HTTPException:
     if not request.path.startswith("/api"):
         return error
     status = error.code or 500
-    text = (
-        f"There is nothing at {request.path}."
-        if status == 404
-        else f"{request.method} is not possible at {request.path}."
-        if status == 405
-        else error.description or error.name
-    )
-    response = failed(
-        status,
-        _CODES.get(status, "NOT_READY" if status == 503 else "DATABASE_ERROR" if status >= 500 else "INVALID_BODY"),
-        text,
-    )
-    allowed = getattr(error, "valid_methods", None)
-    if allowed:
-        response.headers["Allow"] = ", ".join(sorted(allowed))
-    return response
+    if status == 405 and _unknown():
+        status = 404
+    if status == 404:
+        return failed(404, "NOT_FOUND", f"There is nothing at {request.path}.")
+    if status == 405:
+        response = failed(405, "METHOD_NOT_ALLOWED", f"{request.method} is not possible at {request.path}.")
+        response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ("GET",)))
+        return response
+    code = "INVALID_BODY" if status < 500 else "NOT_READY"
+    return failed(status, _CODES.get(status, code), error.description or error.name)
+
+
+def _unknown() -> bool:
+    """Whether a GET would find nothing there either."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.match(method="GET")[0] == "system.nothing"
 
 
 def _database(error: Exception) -> Response:

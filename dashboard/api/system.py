@@ -4,6 +4,7 @@ import msgspec
 import redis
 from flask import Blueprint, Response
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import NotFound
 
 from dashboard.api.answers import failed, ok
 from dashboard.services import services
@@ -47,6 +48,12 @@ def parts() -> Response:
         facts = said.get("collector", {}).get("facts", {})
         exchange = {"source": facts.get("source", services().settings.exchange), "state": "", "detail": "", "at": 0}
     return ok({"exchange": exchange, "workers": said, "symbols": services().settings.symbols, "time": now_ms()})
+
+
+@routes.get("/api/<path:rest>")
+def nothing(rest: str) -> Response:
+    """So that an unknown route is a 404 in our shape: Dash would show its page for any address."""
+    raise NotFound
 
 
 @routes.get("/api/v1/markets")

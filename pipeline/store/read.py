@@ -90,6 +90,9 @@ class Reader:
         """Raises unless the database answers and has our tables."""
         self._rows("SELECT FROM candles LIMIT 1", {})
 
+    def close(self) -> None:
+        self._engine.dispose()
+
     def candles(
         self,
         exchange: str,

@@ -1,0 +1,63 @@
+"""The web application over real servers, with a little market in them."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+import redis
+from flask.testing import FlaskClient
+
+from dashboard.app import create_app
+from dashboard.services import services
+from pipeline.live import LivePublisher
+from pipeline.model import Candle, Trade
+from pipeline.settings import Settings
+from pipeline.store.migrate import migrate
+from pipeline.store.write import Store
+from pipeline.timeframes import TIMEFRAMES
+
+#: 2024-08-08T12:00:00Z
+NOON = 1_723_118_400_000
+
+
+def candle(
+    n: int, timeframe: str = "1m", closed: bool = True, symbol: str = "BTC/USDT", close: str = "60000.10"
+) -> Candle:
+    """The n-th window after noon."""
+    length = TIMEFRAMES[timeframe]
+    start = NOON + n * length
+    price = Decimal(close)
+    return Candle(
+        "BINANCE", symbol, timeframe, start, start + length, Decimal("60000.00000000"), price + 10, Decimal("59990.5"), price,
+        Decimal("1.00000001"), 7, closed, start + 5, start + length - 5,
+    )  # fmt: skip
+
+
+def trade(n: int, id_: str | None = None, symbol: str = "BTC/USDT") -> Trade:
+    return Trade("BINANCE", symbol, NOON + n, Decimal("60000.12000000"), Decimal("0.00000100"), "buy", id_ or str(n))
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    migrate(database_url)
+    store = Store(database_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def live(redis_url: str) -> Iterator[LivePublisher]:
+    client = redis.Redis.from_url(redis_url)
+    yield LivePublisher(client)
+    client.close()
+
+
+@pytest.fixture
+def web(settings: Callable[..., Settings], store: Store) -> Iterator[FlaskClient]:
+    """A client of the application; the database is migrated and empty."""
+    server = create_app(settings())
+    with server.test_client() as client:
+        yield client
+    mine = services(server)
+    mine.redis.close()
+    mine.reader.close()
