@@ -7,8 +7,9 @@ from typing import Final
 
 import msgspec
 
-from pipeline.bus.base import BusUnavailable, Listener, Message, Record, TopicPartition
+from pipeline.bus.base import BusUnavailable, Listener, Message, TopicPartition
 from pipeline.bus.stream_connection import StreamConnection
+from pipeline.bus.stream_entries import unpack
 from pipeline.bus.stream_leases import Leases, leases_key
 
 #: The position before the first entry.
@@ -64,9 +65,6 @@ for i = 2, #KEYS do
 end
 return out
 """
-
-encode_entry: Final = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Record]).decode
 
 
 def stream_key(topic: str, partition: int) -> str:
@@ -230,17 +228,18 @@ class StreamsSubscription:
         while buffer and len(out) < max_messages:
             partition, entry_id, packed = buffer.popleft()
             topic, number = partition
+            before = len(out)
             try:
-                records = _decode(packed)
-            except msgspec.DecodeError:
+                entry = unpack(packed)
+                headers = entry.headers
+                out += [
+                    Message(topic, number, f"{entry_id}:{index}", record.key, record.value, headers[record.headers])
+                    for index, record in enumerate(entry.records)
+                ]
+            except (msgspec.DecodeError, IndexError):
                 # No publisher of ours wrote it. Handed over as it is, for the worker's dead letters: it must not stop the stream.
                 out.append(Message(topic, number, f"{entry_id}:0", None, packed, {}))
-                records = []
-            out += [
-                Message(topic, number, f"{entry_id}:{index}", record.key, record.value, record.headers)
-                for index, record in enumerate(records)
-            ]
             self._positions[partition] = entry_id
             known = self._records_per_entry[topic]
-            self._records_per_entry[topic] = known + (max(1, len(records)) - known) / 8
+            self._records_per_entry[topic] = known + (len(out) - before - known) / 8
         return out

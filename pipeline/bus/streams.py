@@ -24,14 +24,10 @@ from redis.retry import Retry
 
 from pipeline.bus.base import BusUnavailable, Listener, Record, partition_of
 from pipeline.bus.stream_connection import PATIENCE, unavailable
-from pipeline.bus.stream_reader import START, StreamsSubscription, behind, encode_entry, stream_key
+from pipeline.bus.stream_entries import pack
+from pipeline.bus.stream_reader import START, StreamsSubscription, behind, stream_key
 from pipeline.bus.topics import TICKER, TRADES
 
-#: Bounds of an entry. Past them packing gains nothing, and a reader that wants few messages gets many.
-_ENTRY_RECORDS: Final = 1000
-_ENTRY_BYTES: Final = 512 * 1024
-#: What a record takes besides key and value: five headers.
-_HEADERS: Final = 120
 #: Entries of one stream: a day at ten batches a second, on the way to nowhere. Memory is usually full long before.
 MAX_ENTRIES: Final = 1_000_000
 #: Entries kept of a topic that no group reads (the dead letters): enough to look at.
@@ -96,7 +92,7 @@ class StreamsBus:
     def publish(self, topic: str, records: Sequence[Record]) -> None:
         if not records:
             return
-        entries = [(stream_key(topic, number), entry) for number, entry in self._packed(records)]
+        entries = [(stream_key(topic, number), entry) for number, entry in pack(records, self._partition_of)]
         used, most = self._asking(self._look_at_memory)
         if used > most * (_FULL if topic in _MARKET else _FULL_DERIVED):
             groups = self._asking(lambda: list(self._client.scan_iter("bus:groups:*")))
@@ -115,25 +111,6 @@ class StreamsBus:
 
     def close(self) -> None:
         self._client.close()
-
-    def _packed(self, records: Sequence[Record]) -> list[tuple[int, bytes]]:
-        """Partition and entry, in the order given within each partition."""
-        out: list[tuple[int, bytes]] = []
-        open_: dict[int, tuple[list[Record], int]] = {}
-        where = self._partition_of
-        for record in records:
-            number = where(record.key)
-            size = len(record.key) + len(record.value) + _HEADERS
-            batch, held = open_.get(number, ((), 0))
-            if batch and (held + size > _ENTRY_BYTES or len(batch) >= _ENTRY_RECORDS):
-                out.append((number, encode_entry(batch)))
-                batch, held = (), 0
-            if isinstance(batch, tuple):
-                batch = []
-            batch.append(record)
-            open_[number] = (batch, held + size)
-        out += [(number, encode_entry(batch)) for number, (batch, _) in open_.items()]
-        return out
 
     def _look_at_memory(self) -> tuple[int, int]:
         """Bytes in use and bytes there are, at most a second old."""
