@@ -20,9 +20,8 @@
       setInterval(() => document.hidden || this.draw(), EVERY);
     }
 
-    /** Another symbol's trades are looked at. */
+    /** Another symbol's trades are looked at; the way they take is the same. */
     reset() {
-      this.lags = [];
       this.since = performance.now();
     }
 

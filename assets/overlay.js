@@ -7,7 +7,7 @@
   const CV = (window.CV = window.CV || {});
 
   const AXIS_HEIGHT = 26;
-  const PRICE_GAP = 52; // px between price labels, at least
+  const PRICE_GAP = 44; // px between price labels, at least
   const TIME_GAP = 92;
   const TAG = 19; // height of a tag on the axes
   const SIZE = 11;

@@ -79,13 +79,14 @@
       this.clamp(bars);
     }
 
-    /** A few bars always stay in sight. */
+    /** Bars always stay in sight. */
     clamp(bars) {
       if (!bars.length) return;
       const first = bars[0].t;
       const last = bars[bars.length - 1].t;
       const room = Math.max(RIGHT_BARS, (this.width / this.spacing) * 0.7) * this.step;
-      this.right = Math.min(last + room, Math.max(first + 5 * this.step, this.right));
+      const least = Math.min(last - first, (this.width / this.spacing) * 0.3 * this.step);
+      this.right = Math.min(last + room, Math.max(first + least, this.right));
       this.following = last >= this.left && last <= this.right - this.step / 2;
     }
 

@@ -1,0 +1,83 @@
+"""One running stack and one browser for all of these. Package scope: the browser's event loop must not outlive them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import DESKTOP, PHONE, Terminal, chromium
+from tests.stack import Up, eventually
+
+#: More than the page asks for at once, so that there are older candles to pan to.
+SEEDED = 1500
+
+
+class Stack:
+    """`cryptoviz up` on the simulator."""
+
+    def __init__(self, up: Up) -> None:
+        self.up = up
+        self.url = up.url
+
+    def control(self, **request: Any) -> Any:
+        """Ask the simulator for a trade, a pause, a fault."""
+        answer = httpx.post(f"{self.up.setting('binance_rest_url')}/control", json=request, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def api(self, path: str, **query: Any) -> Any:
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=query, timeout=10)
+        answer.raise_for_status()
+        return answer.json()["data"]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    up = Up(
+        tmp_path_factory.mktemp("e2e"), "--exchange", "simulator", "--rate", "60", "--symbols", "BTC/USDT,ETH/USDT,DOGE/USDT",
+        CRYPTOVIZ_SEED_CANDLES=str(SEEDED),
+    )  # fmt: skip
+    try:
+        up.ready()
+        stack = Stack(up)
+        # 1d is the last timeframe that is seeded.
+        assert eventually(lambda: len(stack.api("crypto/data", symbol="DOGE/USDT", interval="1d", limit=500)) == 500), (
+            up.said()
+        )
+        yield stack
+    finally:
+        up.close()
+
+
+@pytest.fixture(scope="package")
+def desktop(browser: Browser) -> Iterator[Any]:
+    """One context for all desktop pages: scripts are compiled once."""
+    context = browser.new_context(**DESKTOP, color_scheme="dark")  # type: ignore[arg-type]
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def terminal(stack: Stack, desktop: Any) -> Iterator[Terminal]:
+    """A page of its own, not opened yet; whatever goes wrong on it fails the test."""
+    terminal = Terminal(desktop, stack.url)
+    yield terminal
+    terminal.page.close()
+    assert terminal.problems == []
+
+
+@pytest.fixture
+def phone(stack: Stack, browser: Browser) -> Iterator[Terminal]:
+    context = browser.new_context(**PHONE, color_scheme="light")  # type: ignore[arg-type]
+    terminal = Terminal(context, stack.url).open()
+    yield terminal
+    context.close()
+    assert terminal.problems == []
