@@ -44,6 +44,8 @@ class Client:
         self.subscriptions: dict[Key, dict[str, str]] = {}
         #: Channel → (epoch, seq): newer ones only are for this client; older ones it was already given.
         self.floors: dict[str, tuple[str, int]] = {}
+        #: Channel whose subscription is being answered → (epoch, seq) of the newest message passed over meanwhile.
+        self.passed: dict[str, tuple[str, int]] = {}
 
     def put(self, piece: Piece) -> None:
         if self.overflowed:
@@ -99,13 +101,13 @@ class Hub:
         for key in list(client.subscriptions):
             self.unsubscribe(client, key)
 
-    def subscribe(self, client: Client, key: Key, echo: dict[str, str], forming: bool) -> bool:
+    def may_subscribe(self, client: Client, key: Key) -> bool:
         """False when the client has too many already."""
-        if key not in client.subscriptions and len(client.subscriptions) >= MOST_SUBSCRIPTIONS:
-            return False
+        return key in client.subscriptions or len(client.subscriptions) < MOST_SUBSCRIPTIONS
+
+    def subscribe(self, client: Client, key: Key, echo: dict[str, str], forming: bool) -> None:
         client.subscriptions[key] = echo
         self._index.setdefault(key, {})[client] = forming
-        return True
 
     def receives(self, client: Client, channel: str) -> bool:
         """Whether one of the client's subscriptions covers the channel already."""
@@ -155,6 +157,9 @@ class Hub:
             self._broadcast += len(frames)
             piece = Piece(b"".join(frames), len(frames), droppable)
             for client in recipients:
+                if channel in client.passed and not payload.forming:
+                    client.passed[channel] = (payload.epoch, first + len(frames) - 1)
+                    continue
                 floor = client.floors.get(channel)
                 if floor is None or payload.forming:
                     client.put(piece)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from threading import Event
 from typing import Any, Final
 
 import redis
@@ -23,6 +24,11 @@ class RedisBridge:
         self._hub = hub
         self._live = live
         self._newest: dict[str, tuple[str, int]] = {}  # channel → (epoch, seq) of the last numbered message given out
+        self.connected = Event()
+
+    def watch(self, channel: str, epoch: str, seq: int) -> None:
+        """A client was told that `seq` is the newest: should the connection be lost just now, go on from there."""
+        self._newest.setdefault(channel, (epoch, seq))
 
     def run(self, going: Callable[[], bool] = lambda: True) -> None:
         """For ever, over any number of connections."""
@@ -34,6 +40,7 @@ class RedisBridge:
                     listening.psubscribe(_PATTERN)
                     # Subscribed first, so nothing falls between the history and what comes now.
                     listening.get_message(timeout=1.0)
+                    self.connected.set()
                     self._catch_up()
                     backoff.reset()
                     while going():
@@ -43,6 +50,7 @@ class RedisBridge:
                 _log.warning("live bridge lost", error=str(error), again_in=round(delay, 2))
                 time.sleep(delay)
             finally:
+                self.connected.clear()
                 client.close()
 
     def _give(self, message: dict[str, Any] | None) -> None:

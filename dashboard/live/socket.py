@@ -22,7 +22,7 @@ from dashboard.live.protocol import BadRequest, Key, ListSubscriptions, Ping, Su
 from dashboard.live.redis_bridge import RedisBridge
 from dashboard.services import services
 from pipeline.clock import now_ms
-from pipeline.live import LiveReader, channel
+from pipeline.live import CatchUp, LiveReader, channel
 from pipeline.settings import Settings
 
 #: CONTRACT §3, seconds and bytes.
@@ -31,8 +31,12 @@ _SILENCE: Final = 60.0
 _INBOUND: Final = 16 * 1024
 #: How long a peer may keep one send waiting. Its queue is bounded, so this is only for those that take nothing at all.
 _SEND_PATIENCE: Final = 30.0
+#: Left to itself the kernel would queue megabytes for a slow peer: prices of minutes ago, and a queue of ours that never fills.
+_SEND_BUFFER: Final = 128 * 1024
 #: How long we read on after our close, so that the peer gets to read it: closing with unread bytes resets the connection.
 _LINGER: Final = 1.0
+#: How long a wildcard subscription waits for the first connection to Redis, so that nothing published after the answer is missed.
+_CONNECT_PATIENCE: Final = 2.0
 _PATH: Final = "/ws/crypto"
 _SOCKET: Final = "gunicorn.socket"
 
@@ -46,6 +50,7 @@ class Wire:
         self.heard = time.monotonic()
         self.sending_since: float | None = None
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
     def recv(self, size: int) -> bytes:
         data = self._raw.recv(size)
@@ -86,10 +91,11 @@ class Wire:
 class Peer:
     """One client: its queue, and the greenlet that empties it."""
 
-    def __init__(self, wire: Wire, hub: Hub, live: LiveReader) -> None:
+    def __init__(self, wire: Wire, hub: Hub, live: LiveReader, bridge: RedisBridge) -> None:
         self.wire = wire
         self._hub = hub
         self._live = live
+        self._bridge = bridge
         self._something = threading.Event()
         self.client = Client(self._something.set)
         self.open = True
@@ -168,30 +174,31 @@ class Peer:
         """Answer with epoch and newest seq, replay what was missed, then let the live ones through: no hole, nothing twice."""
         name = _concrete(asked.key)
         with self.wire.lock:
-            received = name is not None and self._hub.receives(self.client, name)
-            if not self._hub.subscribe(self.client, asked.key, asked.echo, asked.forming):
+            if not self._hub.may_subscribe(self.client, asked.key):
                 raise BadRequest(f"More than {MOST_SUBSCRIPTIONS} subscriptions; * stands for every symbol")
             try:
-                self._begin(asked, name, received)
+                self._begin(asked, name)
             except redis.RedisError:
                 self._hub.unsubscribe(self.client, asked.key)
                 raise BadRequest("The live store does not answer. Subscribe again in a few seconds.") from None
 
-    def _begin(self, asked: Subscribe, name: str | None, received: bool) -> None:
+    def _begin(self, asked: Subscribe, name: str | None) -> None:
         more: dict[str, Any] = {}
         missed: list[tuple[int, bytes]] = []
+        newest = None
         if name is None:
+            self._bridge.connected.wait(_CONNECT_PATIENCE)
             # A wildcard is many series with a seq each: there is no one number to resume from.
+            self._hub.subscribe(self.client, asked.key, asked.echo, asked.forming)
             epoch, seq = self._live.newest("")
             if asked.since is not None:
                 more["recovered"] = False
-        elif asked.since is None:
-            epoch, seq = self._live.newest(name)
         else:
-            missed, more["recovered"], epoch, seq = self._live.since(name, asked.since, asked.epoch)
-        newest = self._live.forming(name) if asked.forming and name is not None else None
-        if name is not None and (asked.since is not None or not received):
-            self.client.floors[name] = (epoch, seq)
+            missed, recovered, epoch, seq = self._stand(asked, name)
+            if asked.since is not None:
+                more["recovered"] = recovered
+            if asked.forming:
+                newest = self._live.forming(name)
         self._reply("subscribed", asked.echo, epoch=epoch, seq=seq, **more)
         for start in range(0, len(missed), SLICE):
             now = now_ms()
@@ -199,6 +206,30 @@ class Peer:
             self.wire.send(b"".join(protocol.message(asked.key.type, data, now, number) for number, data in batch))
         if newest is not None:
             self.wire.send(protocol.message(asked.key.type, newest, now_ms(), seq))
+
+    def _stand(self, asked: Subscribe, name: str) -> CatchUp:
+        """Where the channel stands, with this client subscribed just after that."""
+        follows = self._hub.receives(self.client, name) and asked.since is None
+        client = self.client
+        if not follows:
+            client.passed[name] = ("", 0)
+        self._hub.subscribe(client, asked.key, asked.echo, asked.forming)
+        try:
+            while True:
+                if asked.since is None:
+                    found = CatchUp([], False, *self._live.newest(name))
+                else:
+                    found = self._live.since(name, asked.since, asked.epoch)
+                if follows:
+                    return found
+                # The hub may have been given, and passed over, what was published after we looked: then look again.
+                epoch, seq = client.passed[name]
+                if epoch != found.epoch or seq <= found.newest:
+                    client.floors[name] = (found.epoch, found.newest)
+                    self._bridge.watch(name, found.epoch, found.newest)
+                    return found
+        finally:
+            client.passed.pop(name, None)
 
 
 def _concrete(key: Key) -> str | None:
@@ -214,7 +245,7 @@ class Live:
     def __init__(self, settings: Settings, live: LiveReader) -> None:
         self.hub = Hub(pause=lambda: time.sleep(0))
         self.peers: set[Peer] = set()
-        self._bridge = RedisBridge(settings.redis_url, self.hub, live)
+        self.bridge = RedisBridge(settings.redis_url, self.hub, live)
         self._start = threading.Lock()
         self._started = False
 
@@ -224,7 +255,7 @@ class Live:
             if self._started:
                 return
             self._started = True
-        threading.Thread(target=self._bridge.run, name="live-bridge", daemon=True).start()
+        threading.Thread(target=self.bridge.run, name="live-bridge", daemon=True).start()
         threading.Thread(target=self._keep, name="live-pings", daemon=True).start()
 
     def _keep(self) -> None:
@@ -241,16 +272,20 @@ def mount(server: Flask, settings: Settings) -> None:
     sock = Sock(server)
 
     @server.before_request
-    def prepare() -> None:
-        if request.path == _PATH and _SOCKET in request.environ:
-            # flask-sock would accept deflate whatever we say (CONTRACT: never compressed).
-            request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
-            request.environ[_SOCKET] = Wire(request.environ[_SOCKET])
+    def prepare() -> Response | None:
+        if request.path != _PATH:
+            return None
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return Response("This is a WebSocket: connect with ws:// or wss://\n", 426, {"Upgrade": "websocket"})
+        # flask-sock would accept deflate whatever we say (CONTRACT: never compressed).
+        request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        request.environ[_SOCKET] = Wire(request.environ[_SOCKET])
+        return None
 
     @sock.route(_PATH)  # type: ignore[untyped-decorator, unused-ignore]
     def crypto(connection: Connection) -> None:
         live.start()
-        peer = Peer(connection.sock, live.hub, services().live)
+        peer = Peer(connection.sock, live.hub, services().live, live.bridge)
         live.hub.join(peer.client)
         live.peers.add(peer)
         writer = threading.Thread(target=peer.write, daemon=True)
