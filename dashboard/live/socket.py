@@ -31,8 +31,6 @@ _SILENCE: Final = 60.0
 _INBOUND: Final = 16 * 1024
 #: How long a peer may keep one send waiting. Its queue is bounded, so this is only for those that take nothing at all.
 _SEND_PATIENCE: Final = 30.0
-#: Left to itself the kernel would queue megabytes for a slow peer: prices of minutes ago, and a queue of ours that never fills.
-_SEND_BUFFER: Final = 128 * 1024
 #: How long we read on after our close, so that the peer gets to read it: closing with unread bytes resets the connection.
 _LINGER: Final = 1.0
 #: How long a wildcard subscription waits for the first connection to Redis, so that nothing published after the answer is missed.
@@ -50,7 +48,6 @@ class Wire:
         self.heard = time.monotonic()
         self.sending_since: float | None = None
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
     def recv(self, size: int) -> bytes:
         data = self._raw.recv(size)

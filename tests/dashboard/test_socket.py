@@ -208,9 +208,10 @@ def test_a_client_that_does_not_read_is_closed_with_1013_and_delays_nobody(serve
     with server.connect() as quick, server.connect(sock=raw, max_queue=1) as slow:
         subscribe(slow)
         subscribe(quick)
-        for sent in range(0, 8_000, 100):
-            publish(live, sent, 100)
-            for n in range(sent, sent + 100):
+        large = b'{"pad":"%b"}' % (b"x" * 8000)
+        for sent in range(0, 2000, 50):
+            live.publish({TRADES: [large] * 50})
+            for n in range(sent, sent + 50):
                 assert get(quick)["seq"] == n + 1
         with pytest.raises(ConnectionClosed) as ended:
             _drain(slow)
