@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import bus as buses
 from pipeline.bus.base import Bus, BusUnavailable, Listener, Message, Record, Subscription
-from pipeline.settings import Settings
+from pipeline.settings import Settings, load
 
 PARTITIONS = 3
 #: `librdkafka`'s mock cluster takes seconds for what the others do at once: it is asked for the small tests only.
@@ -111,10 +111,10 @@ def numbers(messages: Iterable[Message]) -> list[int]:
 def _server(request: pytest.FixtureRequest) -> Iterator[Server]:
     kind = request.param
     if kind == "streams":
-        settings = Settings(_env_file=None, redis_url=request.getfixturevalue("redis_url"), partitions=PARTITIONS)
+        settings = load(_env_file=None, redis_url=request.getfixturevalue("redis_url"), partitions=PARTITIONS)
     else:
         brokers = request.getfixturevalue({"kafka": "kafka_brokers", "kafka-mock": "kafka_mock_brokers"}[kind])
-        settings = Settings(_env_file=None, bus="kafka", kafka_brokers=brokers, partitions=PARTITIONS)
+        settings = load(_env_file=None, bus="kafka", kafka_brokers=brokers, partitions=PARTITIONS)
     server = Server(kind, settings)
     yield server
     server.close()

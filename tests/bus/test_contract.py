@@ -169,7 +169,8 @@ def test_reading_goes_on_from_positions(bus_under_test: Server) -> None:
     bus = bus_under_test.make_bus()
     for start in range(0, 60, 6):
         bus.publish(topic, records(6, start))
-    notes, got = Notes(), []
+    notes = Notes()
+    got: list[Message] = []
     end = time.monotonic() + 60
     while len(got) < 60 and time.monotonic() < end:
         member = bus_under_test.subscribe(group, [topic], notes)
@@ -205,10 +206,10 @@ def test_threads_publish_at_once_and_nothing_is_lost(bus_under_test: Server) -> 
         thread.join()
     got = [m.value.split() for m in read(bus_under_test.subscribe(bus_under_test.name("group"), [topic]), 800)]
     seen = sorted((int(thread), int(n)) for thread, n in got)
-    assert seen == [(thread, n) for thread in range(4) for n in range(200)]
-    for thread in range(4):
+    assert seen == [(number, n) for number in range(4) for n in range(200)]
+    for number in range(4):
         for symbol in range(7):
-            own = [int(n) for t, n in got if int(t) == thread and int(n) % 7 == symbol]
+            own = [int(n) for t, n in got if int(t) == number and int(n) % 7 == symbol]
             assert own == sorted(own)
 
 
