@@ -47,7 +47,7 @@ def test_no_kill_loses_doubles_or_bends_anything(market: Market, up: Up) -> None
         row = cursor.fetchone()
         return int(row[0] or 0) if row else 0
 
-    assert eventually(lambda: value("SELECT count(*) FROM (SELECT FROM trades LIMIT 1000) AS some") == 1000), up.said()
+    assert eventually(lambda: value("SELECT count(*) FROM (SELECT FROM trades LIMIT 1000) AS t") == 1000), up.said()
     for worker in WORKERS:
         pid = up.pid(worker)
         assert pid is not None, f"{worker} does not run\n{up.said()}"
@@ -56,7 +56,7 @@ def test_no_kill_loses_doubles_or_bends_anything(market: Market, up: Up) -> None
             f"{worker} was not started again\n{up.said()}"
         )
         time.sleep(2)
-    market.control(fault="pause")
+    market.control(action="pause")
     truth = {symbol: _truth(market, symbol) for symbol in SYMBOLS}
 
     for symbol, trades in truth.items():
@@ -97,7 +97,7 @@ def _truth(market: Market, symbol: str) -> dict[int, tuple[int, Decimal, Decimal
     """Everything the market sent: id → time, price, amount."""
     answer = httpx.get(f"{market.url}/control/truth", params={"symbol": symbol.replace("/", "")}, timeout=60)
     lines = (json.loads(line) for line in answer.text.splitlines())
-    return {t["t"]: (t["T"], Decimal(t["p"]), Decimal(t["q"])) for t in lines}
+    return {t["id"]: (t["time"], Decimal(t["price"]), Decimal(t["qty"])) for t in lines}
 
 
 def _candles(trades: dict[int, tuple[int, Decimal, Decimal]]) -> dict[tuple[str, int], tuple[Decimal, ...]]:
