@@ -25,7 +25,7 @@ class Server:
         self.kind = kind
         self.settings = settings
         #: Seconds until a group has settled, and until the group has noticed that a member died.
-        self.patience, self.notice = (2.0, 2.0) if kind == "streams" else (30.0, 30.0)
+        self.patience, self.notice = (5.0, 2.0) if kind == "streams" else (30.0, 30.0)
         self._buses: list[Bus] = []
         self._subscriptions: list[Subscription] = []
         self._unique = uuid4().hex[:8]

@@ -258,20 +258,20 @@ def test_lag_counts_batches(bus: StreamsBus, member: Any, no_tail: None) -> None
 def test_everyone_gets_a_fair_share(redis_url: str, member: Any) -> None:
     bus = StreamsBus(redis_url, partitions=7)
     members = [member("g", ["t", "u"], of=bus) for _ in range(3)]
-    settle(members, lambda: sorted(len(owned(m)) for m in members) == [2, 2, 3], 4)
+    settle(members, lambda: sorted(len(owned(m)) for m in members) == [2, 2, 3], 8)
     assert set().union(*map(owned, members)) == set(range(7))
     members[0].close()
-    settle(members[1:], lambda: sorted(len(owned(m)) for m in members[1:]) == [3, 4], 2)
+    settle(members[1:], lambda: sorted(len(owned(m)) for m in members[1:]) == [3, 4], 5)
     bus.close()
 
 
 def test_more_members_than_partitions(member: Any) -> None:
     members = [member("g", ["t"]) for _ in range(4)]
-    settle(members, lambda: sorted(len(owned(m)) for m in members) == [0, 1, 1, 1], 4)
+    settle(members, lambda: sorted(len(owned(m)) for m in members) == [0, 1, 1, 1], 8)
     busy = next(m for m in members if owned(m))
     idle = next(m for m in members if not owned(m))
     busy.close()
-    settle([idle], lambda: len(owned(idle)) == 1, 2)
+    settle([idle], lambda: len(owned(idle)) == 1, 5)
 
 
 def test_whoever_lost_a_lease_cannot_move_its_offset(bus: StreamsBus, client: Any, member: Any) -> None:
@@ -348,7 +348,7 @@ def test_a_partition_that_went_to_another_meanwhile_is_told_as_revoked(client: A
     _poll_again(first)
     assert sorted(told.log) == [("revoked", n) for n in range(3)]
     assert owned(first) == set()
-    settle([first, second], lambda: len(owned(first)) == 1 and len(owned(second)) == 2, 3)
+    settle([first, second], lambda: len(owned(first)) == 1 and len(owned(second)) == 2, 8)
 
 
 def test_a_member_that_works_for_long_keeps_its_partitions(member: Any) -> None:
@@ -358,7 +358,7 @@ def test_a_member_that_works_for_long_keeps_its_partitions(member: Any) -> None:
     while time.monotonic() < end:
         other.poll(0.1)
         assert owned(other) == set()
-    settle([slow, other], lambda: len(owned(other)) == 1, 3)
+    settle([slow, other], lambda: len(owned(other)) == 1, 8)
 
 
 # -- the server --------------------------------------------------------------------------------------------------------
