@@ -16,6 +16,8 @@ from pipeline.settings import Settings
 from pipeline.store.engine import dsn
 from tests.tools import REPOSITORY, recordings_missing
 
+pytest_plugins = ["tests.kafka.fixtures"]
+
 _numbers = itertools.count()
 
 

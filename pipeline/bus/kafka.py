@@ -1,0 +1,90 @@
+"""The bus in production: Kafka.
+
+A partition is Kafka's own, and a position is an offset. Topics are made by us, with the settings of CONTRACT §1; where they exist
+already they stay as they are. Reading is `kafka_reader`, writing `kafka_producer`.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from pipeline.bus.base import BusUnavailable, Listener, Record, partition_of
+from pipeline.bus.kafka_producer import LARGEST, KafkaSender
+from pipeline.bus.kafka_reader import KafkaSubscription
+from pipeline.bus.topics import DEADLETTER, HOUR_MS, TOPICS, Topic
+from pipeline.errors import SetupError
+
+#: Copies of a partition, if there are brokers enough. Two must have a record before it counts as written.
+_COPIES: Final = 3
+#: Seconds for the controller to make topics.
+_PATIENCE: Final = 10.0
+
+
+class KafkaBus:
+    """See `base.Bus`. `brokers`: bootstrap servers, host:port, comma-separated."""
+
+    def __init__(self, brokers: str, partitions: int = 3) -> None:
+        self.partitions = partitions
+        self._common: dict[str, Any] = {
+            "bootstrap.servers": brokers,
+            "client.id": "cryptoviz",
+            # A broker that comes back is found within a second.
+            "reconnect.backoff.max.ms": 1_000,
+            "socket.connection.setup.timeout.ms": 5_000,
+            "socket.keepalive.enable": True,
+        }
+        # A market has few keys; those of bars never end.
+        self._partition_of = lru_cache(maxsize=4096)(partial(partition_of, partitions=partitions))
+        self._sender = KafkaSender(self._common, self._partition_of)
+
+    def ensure_topics(self, topics: Iterable[str]) -> None:
+        wanted = list(topics)
+        try:
+            admin = AdminClient(self._common, logger=logging.getLogger("kafka.admin"))
+            known = admin.list_topics(timeout=_PATIENCE)
+            for name in wanted:
+                if name in known.topics and len(known.topics[name].partitions) < self.partitions:
+                    raise SetupError(
+                        f"Kafka's topic {name} has {len(known.topics[name].partitions)} partitions; it needs at least "
+                        f"{self.partitions}: kafka-topics.sh --alter --topic {name} --partitions {self.partitions}"
+                    )
+            new = [self._new(name, len(known.brokers)) for name in wanted if name not in known.topics]
+            made = admin.create_topics(new, request_timeout=_PATIENCE) if new else {}
+            for future in made.values():
+                _await(future)
+        except KafkaException as error:
+            raise BusUnavailable(f"Kafka: {error.args[0].str()}") from error
+
+    def publish(self, topic: str, records: Sequence[Record]) -> None:
+        self._sender.send(topic, records)
+
+    def subscribe(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> KafkaSubscription:
+        return KafkaSubscription(self._common, group, topics, self.partitions, listener)
+
+    def close(self) -> None:
+        self._sender.close()
+
+    def _new(self, name: str, brokers: int) -> NewTopic:
+        topic = TOPICS.get(name, Topic(name, "delete", 48 * HOUR_MS))
+        copies = min(brokers, _COPIES)
+        config = {
+            "cleanup.policy": topic.cleanup,
+            "retention.ms": str(topic.retention_ms),
+            "min.insync.replicas": str(min(copies, 2)),
+        }
+        if name == DEADLETTER:
+            config["max.message.bytes"] = str(LARGEST)
+        return NewTopic(name, num_partitions=self.partitions, replication_factor=copies, config=config)
+
+
+def _await(future: Any) -> None:
+    try:
+        future.result()
+    except KafkaException as error:
+        # Another worker was faster.
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise

@@ -1,0 +1,264 @@
+"""A group's member reading partitions of Kafka.
+
+The group shares out the partitions of the first topic only; whoever is given its partition n reads partition n of all the topics.
+Kafka's assignors would spread each topic on its own, cooperative ones at least, and a symbol's trades and tickers would lie with
+different members. Positions of all topics are committed in the group as usual.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+)
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import TopicPartition as Place
+
+from pipeline.bus.base import BusUnavailable, Listener, Message, TopicPartition
+
+#: Seconds for a question to the brokers.
+_PATIENCE: Final = 5.0
+
+_SETTINGS: Final[dict[str, Any]] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "earliest",
+    # What a member keeps it goes on reading while the others change.
+    "partition.assignment.strategy": "cooperative-sticky",
+    # The least a broker allows by default: so long nobody reads what a killed member had.
+    "session.timeout.ms": 6_000,
+    "heartbeat.interval.ms": 1_000,
+    # By default a full queue is looked at again after a second; a fast reader has emptied it long before.
+    "fetch.queue.backoff.ms": 50,
+    # Topics that appear or grow are noticed so soon.
+    "topic.metadata.refresh.interval.ms": 30_000,
+}
+
+#: We are no member any more, or not the one we were.
+_EXPELLED: Final = frozenset(
+    (
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError._ASSIGNMENT_LOST,
+    )
+)
+#: News between messages that mend themselves: a topic that is not there yet, a rebalance after a long silence of ours.
+_PASSING: Final = frozenset(
+    (
+        KafkaError._PARTITION_EOF,
+        KafkaError._MAX_POLL_EXCEEDED,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._AUTO_OFFSET_RESET,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.OFFSET_OUT_OF_RANGE,
+    )
+)
+
+
+class KafkaSubscription:
+    """See `base.Subscription`."""
+
+    def __init__(
+        self,
+        common: Mapping[str, Any],
+        group: str,
+        topics: Sequence[str],
+        partitions: int,
+        listener: Listener | None,
+    ) -> None:
+        self._common = common
+        self._group = group
+        self._topics = tuple(topics)
+        self._partitions = partitions
+        self._listener = listener
+        self._consumer: Any = None
+        self._closing = False
+        self._down: str | None = None  # why the brokers seem to be away
+        self._positions: dict[TopicPartition, int] = {}
+        self._ends: dict[TopicPartition, int] = {}  # as asked for when reading began
+
+    def poll(self, timeout: float, max_messages: int = 5000) -> list[Message]:
+        deadline = time.monotonic() + timeout
+        try:
+            consumer = self._open()
+            while True:
+                left = max(0.0, deadline - time.monotonic())
+                # `consume` waits until it has all it was asked for: the first is worth waiting for, the others are here or not.
+                found = consumer.consume(1, left)
+                if found and max_messages > 1:
+                    found += consumer.consume(max_messages - 1, 0)
+                messages = self._take(found)
+                if messages:
+                    self._down = None
+                    return messages
+                if self._down is not None:
+                    self._ask_whether_down(consumer)
+                if time.monotonic() >= deadline:
+                    return []
+        except KafkaException as error:
+            self._leave()
+            raise _unavailable(error) from error
+        except BusUnavailable:
+            raise
+        except BaseException:
+            # A listener's: what it was told is half done, and only a new member is told everything again.
+            self._leave()
+            raise
+
+    def positions(self) -> dict[TopicPartition, str]:
+        return {partition: str(offset) for partition, offset in self._positions.items()}
+
+    def commit(self) -> None:
+        if not self._positions:
+            return
+        # Those that did not move too: Kafka forgets after a week what is not committed again.
+        places = [Place(topic, number, offset) for (topic, number), offset in self._positions.items()]
+        try:
+            for place in self._consumer.commit(offsets=places, asynchronous=False):
+                if place.error is not None:
+                    raise KafkaException(place.error)
+        except KafkaException as error:
+            if error.args[0].code() in _EXPELLED:
+                # What we did is for the next owner to repeat.
+                self._leave()
+            raise _unavailable(error) from error
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """As last heard from the brokers, with the messages they sent."""
+        out: dict[TopicPartition, int] = {}
+        for partition, position in self._positions.items():
+            low, high = self._consumer.get_watermark_offsets(Place(*partition), cached=True) or (0, 0)
+            # Before the first answer to a fetch the cache is empty, and says so with a negative.
+            out[partition] = max(0, max(high, self._ends[partition]) - max(low, position))
+        return out
+
+    def close(self) -> None:
+        self._leave()
+
+    # -- ownership ---------------------------------------------------------------------------------------------------
+
+    def _open(self) -> Any:
+        if self._consumer is None:
+            settings = {**self._common, **_SETTINGS, "group.id": self._group, "error_cb": self._note}
+            self._consumer = Consumer(settings, logger=logging.getLogger("kafka.consumer"))
+            self._consumer.subscribe(
+                [self._topics[0]], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            )
+        return self._consumer
+
+    def _leave(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        self._closing = True
+        try:
+            if consumer is not None:
+                consumer.close()
+        finally:
+            self._closing = False
+            self._down = None
+            self._positions.clear()
+            self._ends.clear()
+
+    def _assigned(self, consumer: Any, given: Sequence[Place]) -> None:
+        numbers = sorted(place.partition for place in given)
+        new = [TopicPartition(topic, number) for topic in self._topics for number in numbers]
+        begin: dict[TopicPartition, int] = {}
+        for partition in new:
+            position = self._listener.assigned(partition) if self._listener is not None else None
+            if position is not None:
+                begin[partition] = int(position)
+        rest = [Place(*partition) for partition in new if partition not in begin]
+        begin |= _known(consumer.committed, rest)
+        rest = [Place(*partition, OFFSET_BEGINNING) for partition in new if partition not in begin]
+        # Asked for the time of the beginning or the end, brokers say the offset there.
+        begin |= _known(consumer.offsets_for_times, rest)
+        ends = _known(consumer.offsets_for_times, [Place(*partition, OFFSET_END) for partition in new])
+        consumer.incremental_assign([Place(*partition, begin[partition]) for partition in new])
+        self._positions |= {partition: begin[partition] for partition in new}
+        self._ends |= ends
+
+    def _revoked(self, consumer: Any, taken: Sequence[Place]) -> None:
+        numbers = {place.partition for place in taken}
+        gone = [partition for partition in self._positions if partition.partition in numbers]
+        if self._listener is not None and gone and not self._closing:
+            self._listener.revoked(gone)
+        consumer.incremental_unassign([Place(*partition) for partition in gone] or list(taken))
+        for partition in gone:
+            del self._positions[partition]
+            del self._ends[partition]
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _take(self, found: Iterable[KafkaMessage]) -> list[Message]:
+        out: list[Message] = []
+        positions = self._positions
+        read: dict[tuple[str | None, int | None], int] = {}
+        for message in found:
+            error = message.error()
+            if error is not None:
+                if error.code() not in _PASSING:
+                    self._note(error)
+                continue
+            topic, number, offset = message.topic(), message.partition(), message.offset()
+            if (topic, number) not in positions:
+                # Taken from us between its arrival and now.
+                continue
+            read[topic, number] = offset
+            headers = message.headers()
+            out.append(
+                Message(
+                    topic,
+                    number,
+                    str(offset),
+                    message.key(),
+                    message.value() or b"",
+                    _texts(headers) if headers else {},
+                )
+            )
+        for (topic, number), offset in read.items():
+            positions[TopicPartition(topic, number)] = offset + 1
+        return out
+
+    def _note(self, error: KafkaError) -> None:
+        if error.fatal():
+            raise KafkaException(error)
+        if error.code() == KafkaError._ALL_BROKERS_DOWN or self._down is None:
+            self._down = error.str()
+
+    def _ask_whether_down(self, consumer: Any) -> None:
+        """A broker that closed an idle connection is not away, so ask. Raises BusUnavailable."""
+        try:
+            consumer.list_topics(self._topics[0], timeout=1)
+        except KafkaException as error:
+            raise BusUnavailable(f"Kafka: {self._down}") from error
+        self._down = None
+
+
+def _known(ask: Callable[..., list[Place]], places: list[Place]) -> dict[TopicPartition, int]:
+    """Offsets of the places that have one. Raises KafkaException with the first error."""
+    out: dict[TopicPartition, int] = {}
+    for place in ask(places, timeout=_PATIENCE) if places else ():
+        if place.error is not None:
+            raise KafkaException(place.error)
+        if place.offset >= 0:
+            out[TopicPartition(place.topic, place.partition)] = place.offset
+    return out
+
+
+def _texts(headers: Iterable[tuple[str, str | bytes | None]]) -> dict[str, str]:
+    return {
+        name: value.decode(errors="replace") if isinstance(value, bytes) else value or "" for name, value in headers
+    }
+
+
+def _unavailable(error: KafkaException) -> BusUnavailable:
+    return BusUnavailable(f"Kafka: {error.args[0].str()}")
