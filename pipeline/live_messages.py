@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.model import Candle, Ticker, Trade
-from pipeline.wire import number
+from pipeline.model import Article, Candle, Indicator, Ticker, Trade
+from pipeline.wire import indicator_record, number
 
 _encode = msgspec.json.Encoder().encode
 
@@ -35,3 +35,12 @@ def ticker_data(t: Ticker) -> bytes:
     body: dict[str, Any] = {"type": "ticker", "exchange": t.exchange, "symbol": t.symbol, "timestamp": t.ts}
     body |= {name: None if value is None else msgspec.Raw(number(value).encode()) for name, value in figures.items()}
     return _encode(body)
+
+
+def indicator_data(i: Indicator) -> bytes:
+    """As on Kafka (CONTRACT §3)."""
+    return indicator_record(i).value
+
+
+def news_data(a: Article) -> bytes:
+    return _encode(a)

@@ -74,6 +74,66 @@ class Ticker(
     last_trade_id: str | None = None
 
 
+class Indicator(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    omit_defaults=True,
+    tag_field="type",
+    tag="indicator",
+):
+    """One bar's values of one indicator; `time` is the bar's window_start. Floats: pictures and signals, not money.
+
+    Only the figures that the indicator has are set (CONTRACT §1); none is ever NaN or infinite.
+    """
+
+    time: int
+    symbol: str
+    timeframe: str
+    indicator_type: str
+    exchange: str = "BINANCE"
+    value: float | None = None
+    value_signal: float | None = None
+    value_histogram: float | None = None
+    upper_band: float | None = None
+    middle_band: float | None = None
+    lower_band: float | None = None
+    support_level: float | None = None
+    resistance_level: float | None = None
+    support_strength: float | None = None
+    resistance_strength: float | None = None
+
+
+class Article(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="news"):
+    """One news article. `url` is its identity, `symbols` lower-case coin tokens, `sentiment_score` -1…1 or None when unscored.
+
+    Texts are plain, without markup.
+    """
+
+    time: int
+    source: str
+    url: str
+    title: str
+    content: str = ""
+    sentiment_score: float | None = None
+    symbols: tuple[str, ...] = ()
+
+
+#: The figures of an Indicator, in the order of the table's columns.
+FIGURES = (
+    "value",
+    "value_signal",
+    "value_histogram",
+    "upper_band",
+    "middle_band",
+    "lower_band",
+    "support_level",
+    "resistance_level",
+    "support_strength",
+    "resistance_strength",
+)
+
+
 class Book(msgspec.Struct, frozen=True, gc=False):
     """The best levels of an order book, best first: (price, amount)."""
 

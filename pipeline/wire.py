@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from pipeline.bus.base import Message, Record
-from pipeline.bus.topics import BARS, TICKER, TRADES
+from pipeline.bus.topics import BARS, INDICATORS, NEWS, TICKER, TRADES
 from pipeline.errors import BadMessage
-from pipeline.model import Candle, Ticker, Trade
+from pipeline.model import FIGURES, Article, Candle, Indicator, Ticker, Trade
 from pipeline.symbols import parse_symbol, plain
 from pipeline.timeframes import TIMEFRAMES
 
@@ -30,6 +30,11 @@ _ZERO, _HUGE = Decimal(0), Decimal(10**18)
 _decode_trade = msgspec.json.Decoder(Trade).decode
 _decode_bar = msgspec.json.Decoder(Candle).decode
 _decode_ticker = msgspec.json.Decoder(Ticker).decode
+_decode_indicator = msgspec.json.Decoder(Indicator).decode
+_decode_article = msgspec.json.Decoder(Article).decode
+#: Longer ones are no address of an article, and more than an index of PostgreSQL takes.
+_LONGEST_URL = 2000
+_COIN = re.compile(r"^[a-z0-9]{1,20}$")
 _encode = msgspec.json.Encoder().encode
 _symbols: dict[str, str] = {}
 _labels: set[str] = set()
@@ -218,14 +223,78 @@ def read_ticker(value: bytes) -> Ticker:
     return t if symbol == t.symbol else msgspec.structs.replace(t, symbol=symbol)
 
 
-_READERS: dict[str, Callable[[bytes], Trade | Candle | Ticker]] = {
+def indicator_record(i: Indicator) -> Record:
+    """The Kafka record of an indicator's bar. Only figures that are set travel."""
+    name = plain(i.symbol)
+    headers = {
+        "source": "indicators",
+        "type": "indicator",
+        "exchange": i.exchange,
+        "symbol": name,
+        "timeframe": i.timeframe,
+        "schema": "indicator_v1",
+    }
+    body = msgspec.structs.asdict(i)
+    sent = {"type": "indicator"} | {key: value for key, value in body.items() if value is not None}
+    return Record(f"{i.exchange}|{name}|{i.timeframe}|{i.time}".encode(), _encode(sent), headers)
+
+
+def read_indicator(value: bytes) -> Indicator:
+    """Raises BadMessage naming the field."""
+    try:
+        i = _decode_indicator(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadMessage(f"not an indicator: {error}") from error
+    _label(i.exchange)
+    length = TIMEFRAMES.get(i.timeframe)
+    if length is None:
+        raise BadMessage(f"timeframe: {i.timeframe!r} is none of {' '.join(TIMEFRAMES)}")
+    _time(i.time)
+    if i.time % length:
+        raise BadMessage(f"time: {i.time} is not the start of a window of {i.timeframe}")
+    if not any(getattr(i, name) is not None for name in FIGURES):
+        raise BadMessage("value: none of the figures is set")
+    symbol = _symbol(i.symbol)
+    return i if symbol == i.symbol else msgspec.structs.replace(i, symbol=symbol)
+
+
+def article_record(a: Article) -> Record:
+    """The Kafka record of an article; its key is its URL."""
+    headers = {"source": a.source, "type": "news", "schema": "news_v1"}
+    return Record(a.url.encode(), _encode(a), headers)
+
+
+def read_article(value: bytes) -> Article:
+    """Raises BadMessage naming the field."""
+    try:
+        a = _decode_article(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadMessage(f"not an article: {error}") from error
+    _time(a.time)
+    if not a.url.startswith(("https://", "http://")) or len(a.url) > _LONGEST_URL:
+        raise BadMessage(f"url: {a.url[:80]!r} is not an http address of at most {_LONGEST_URL} characters")
+    if any("\0" in text for text in (a.url, a.title, a.content, a.source)):
+        raise BadMessage("title, content: a text holds a NUL")
+    if a.sentiment_score is not None and not -1 <= a.sentiment_score <= 1:
+        raise BadMessage(f"sentiment_score: {a.sentiment_score} is not between -1 and 1")
+    coins = tuple(dict.fromkeys(coin.lower() for coin in a.symbols))
+    if not all(map(_COIN.match, coins)):
+        raise BadMessage(f"symbols: {list(a.symbols)} are not coin tokens like btc")
+    return a if coins == a.symbols else msgspec.structs.replace(a, symbols=coins)
+
+
+Model = Trade | Candle | Ticker | Indicator | Article
+
+_READERS: dict[str, Callable[[bytes], Model]] = {
     TRADES: read_trade,
     TICKER: read_ticker,
+    NEWS: read_article,
     **dict.fromkeys(BARS, read_bar),
+    **dict.fromkeys(INDICATORS, read_indicator),
 }
 
 
-def read(message: Message) -> Trade | Candle | Ticker:
+def read(message: Message) -> Model:
     """The model of any message, by its topic. Raises BadMessage."""
     reader = _READERS.get(message.topic)
     if reader is None:
@@ -233,4 +302,6 @@ def read(message: Message) -> Trade | Candle | Ticker:
     model = reader(message.value)
     if isinstance(model, Candle) and message.topic != f"crypto.aggregated.{model.timeframe}":
         raise BadMessage(f"timeframe: a {model.timeframe} bar on {message.topic}")
+    if isinstance(model, Indicator) and message.topic != f"crypto.indicators.{model.indicator_type}":
+        raise BadMessage(f"indicator_type: {model.indicator_type!r} on {message.topic}")
     return model

@@ -46,3 +46,39 @@ CREATE TABLE IF NOT EXISTS worker_state (
     updated_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (worker, partition)
 );
+
+-- One row per bar and indicator; only the figures that the indicator has are set. `time` is the bar's window_start.
+CREATE TABLE IF NOT EXISTS indicators (
+    time                timestamptz NOT NULL,
+    exchange            text        NOT NULL,
+    symbol              text        NOT NULL,
+    timeframe           text        NOT NULL,
+    indicator_type      text        NOT NULL,
+    value               double precision,
+    value_signal        double precision,
+    value_histogram     double precision,
+    upper_band          double precision,
+    middle_band         double precision,
+    lower_band          double precision,
+    support_level       double precision,
+    resistance_level    double precision,
+    support_strength    double precision,
+    resistance_strength double precision,
+    created_at          timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (exchange, symbol, timeframe, indicator_type, time)
+);
+
+-- One row per url: an article that comes again, edited, replaces itself. A few thousand a week: an ordinary table everywhere.
+CREATE TABLE IF NOT EXISTS news (
+    time            timestamptz NOT NULL,
+    source          text        NOT NULL,
+    url             text        NOT NULL,
+    title           text        NOT NULL,
+    content         text        NOT NULL DEFAULT '',
+    sentiment_score double precision CHECK (sentiment_score BETWEEN -1 AND 1),
+    symbols         jsonb       NOT NULL DEFAULT '[]',
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (url)
+);
+CREATE INDEX IF NOT EXISTS news_time ON news (time DESC, url);
+CREATE INDEX IF NOT EXISTS news_symbols ON news USING gin (symbols);

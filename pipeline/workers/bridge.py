@@ -14,14 +14,15 @@ import redis
 from pipeline import bus as buses
 from pipeline import status
 from pipeline.bus.base import BusUnavailable, Message, Subscription, TopicPartition
-from pipeline.bus.topics import BARS, TICKER, TRADES
+from pipeline.bus.topics import BARS, INDICATORS, NEWS, TICKER, TRADES
 from pipeline.clock import now_ms
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
-from pipeline.live_messages import candle_data, ticker_data, trade_data
-from pipeline.model import Candle, Trade
+from pipeline.live_messages import candle_data, indicator_data, news_data, ticker_data, trade_data
+from pipeline.model import Article, Candle, Indicator, Trade
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
+from pipeline.timeframes import TIMEFRAMES
 from pipeline.wire import read
 
 GROUP: Final = "cryptoviz-bridge"
@@ -42,7 +43,7 @@ def run(settings: Settings, stop: Event) -> None:
     patient_redis = Retry("redis", redis.RedisError, stop, waiting)
     subscription: Subscription | None = None
     try:
-        topics = [TRADES, TICKER, *BARS]
+        topics = [TRADES, TICKER, *BARS, *INDICATORS, NEWS]
         patient_bus(bus.ensure_topics, topics)
         subscription = bus.subscribe(GROUP, topics, _Positions(live, owner, patient_redis))
         sent, reported = 0, time.monotonic()
@@ -89,7 +90,7 @@ def batch(messages: Iterable[Message]) -> dict[str, list[bytes]]:
     """Channel → WebSocket data, in order. What cannot be read is passed over: the writer sends it to the dead letters."""
     out: dict[str, list[bytes]] = {}
     for message in messages:
-        if message.topic not in (TRADES, TICKER) and message.headers.get("closed") == "false":
+        if message.headers.get("closed") == "false":
             continue
         try:
             model = read(message)
@@ -98,10 +99,18 @@ def batch(messages: Iterable[Message]) -> dict[str, list[bytes]]:
         if isinstance(model, Trade):
             out.setdefault(channel("trade", model.symbol), []).append(trade_data(model))
         elif isinstance(model, Candle):
-            age = now_ms() - model.window_end
-            if model.source == "historical" and age > _RECENT_WINDOWS * (model.window_end - model.window_start):
-                continue
-            out.setdefault(channel("candle", model.symbol, model.timeframe), []).append(candle_data(model))
+            if model.source == "live" or _recent(model.window_start, model.timeframe):
+                out.setdefault(channel("candle", model.symbol, model.timeframe), []).append(candle_data(model))
+        elif isinstance(model, Indicator):
+            if _recent(model.time, model.timeframe):
+                out.setdefault(channel("indicator", model.symbol, model.timeframe), []).append(indicator_data(model))
+        elif isinstance(model, Article):
+            out.setdefault(channel("news"), []).append(news_data(model))
         else:
             out.setdefault(channel("ticker", model.symbol), []).append(ticker_data(model))
     return out
+
+
+def _recent(window_start: int, timeframe: str) -> bool:
+    length = TIMEFRAMES[timeframe]
+    return now_ms() - (window_start + length) <= _RECENT_WINDOWS * length

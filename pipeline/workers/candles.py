@@ -138,6 +138,8 @@ class _Maker:
                 model = read(message)
             except BadMessage:
                 continue
+            if not isinstance(model, Trade | Ticker | Candle):
+                continue
             series = owned.get((model.exchange, model.symbol))
             if isinstance(model, Trade):
                 if series is None:

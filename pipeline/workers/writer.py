@@ -1,4 +1,4 @@
-"""Bus to database: every trade and candle, committed there before its offset is committed here.
+"""Bus to database: every trade, candle, indicator and article, committed there before its offset is committed here.
 
 At-least-once delivery into idempotent upserts: after any death the batch is written again and changes nothing.
 """
@@ -6,7 +6,7 @@ At-least-once delivery into idempotent upserts: after any death the batch is wri
 import time
 from collections.abc import Sequence
 from threading import Event
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg2
 import redis
@@ -15,9 +15,9 @@ from pipeline import bus as buses
 from pipeline import status
 from pipeline.bus.base import BusUnavailable, Message, Subscription
 from pipeline.bus.deadletters import dead_letter
-from pipeline.bus.topics import BARS, TRADES
+from pipeline.bus.topics import BARS, INDICATORS, NEWS, TRADES
 from pipeline.errors import BadMessage
-from pipeline.model import Candle, Trade
+from pipeline.model import Article, Candle, Indicator, Trade
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.store.write import Store
@@ -41,8 +41,9 @@ def run(settings: Settings, stop: Event) -> None:
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     subscription: Subscription | None = None
     try:
-        patient_bus(bus.ensure_topics, [TRADES, *BARS])
-        subscription = bus.subscribe(GROUP, [TRADES, *BARS])
+        topics = [TRADES, *BARS, *INDICATORS, NEWS]
+        patient_bus(bus.ensure_topics, topics)
+        subscription = bus.subscribe(GROUP, topics)
         written, reported = 0, time.monotonic()
         while not stop.is_set():
             messages = patient_bus(subscription.poll, 0.5, _BATCH)
@@ -50,12 +51,12 @@ def run(settings: Settings, stop: Event) -> None:
                 stop.wait(_LINGER)
                 messages += patient_bus(subscription.poll, 0, _BATCH)
             if messages:
-                trades, candles, bad = sort(messages)
-                for message, error in bad:
+                batch = sort(messages)
+                for message, error in batch.bad:
                     patient_bus(dead_letter, bus, message, error)
-                Retry("database", psycopg2.Error, stop, waiting)(_write, store, trades, candles)
+                Retry("database", psycopg2.Error, stop, waiting)(_write, store, batch)
                 patient_bus(subscription.commit)
-                written += len(trades) + len(candles)
+                written += len(messages) - len(batch.bad)
             now = time.monotonic()
             if now - reported >= 1:
                 lag = sum(subscription.lag().values())
@@ -72,27 +73,38 @@ def run(settings: Settings, stop: Event) -> None:
         client.close()
 
 
-def sort(messages: Sequence[Message]) -> tuple[list[Trade], list[Candle], list[tuple[Message, BadMessage]]]:
-    """Trades, candles, and what cannot be read with its error."""
-    trades: list[Trade] = []
-    candles: list[Candle] = []
-    bad: list[tuple[Message, BadMessage]] = []
+class Batch(NamedTuple):
+    """Messages by what they are; `bad` are those that cannot be read, with their errors."""
+
+    trades: list[Trade]
+    candles: list[Candle]
+    indicators: list[Indicator]
+    articles: list[Article]
+    bad: list[tuple[Message, BadMessage]]
+
+
+def sort(messages: Sequence[Message]) -> Batch:
+    batch = Batch([], [], [], [], [])
     for message in messages:
         try:
             model = read(message)
         except BadMessage as error:
-            bad.append((message, error))
+            batch.bad.append((message, error))
             continue
         if isinstance(model, Trade):
-            trades.append(model)
+            batch.trades.append(model)
         elif isinstance(model, Candle):
-            candles.append(model)
-    return trades, candles, bad
+            batch.candles.append(model)
+        elif isinstance(model, Indicator):
+            batch.indicators.append(model)
+        elif isinstance(model, Article):
+            batch.articles.append(model)
+    return batch
 
 
-def _write(store: Store, trades: Sequence[Trade], candles: Sequence[Candle]) -> None:
+def _write(store: Store, batch: Batch) -> None:
     try:
-        store.write(trades, candles)
+        store.write(batch.trades, batch.candles, batch.indicators, batch.articles)
     except psycopg2.Error:
         # A connection in an unknown state is not worth saving.
         store.close()
