@@ -10,7 +10,8 @@ from functools import lru_cache, partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from pipeline.bus.base import BusUnavailable, Listener, Record, partition_of
 from pipeline.bus.kafka_producer import LARGEST, KafkaSender

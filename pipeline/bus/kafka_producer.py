@@ -46,7 +46,8 @@ class KafkaSender:
         session = self._open()
         call = _Call(len(records))
         done = call.done
-        produce, partition_of = session.producer.produce, self._partition_of
+        produce: Any = session.producer.produce
+        partition_of = self._partition_of
         deadline = time.monotonic() + _DELIVERY
         try:
             for record in records:
