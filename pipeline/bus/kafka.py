@@ -4,7 +4,7 @@ A partition is Kafka's own, and a position is an offset. Topics are made by us, 
 already they stay as they are. Reading is `kafka_reader`, writing `kafka_producer`.
 """
 
-import logging
+import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -37,6 +37,8 @@ class KafkaBus:
             "reconnect.backoff.max.ms": 1_000,
             "socket.connection.setup.timeout.ms": 5_000,
             "socket.keepalive.enable": True,
+            # Fatal things only. Trouble with connections reaches us as errors; the library would log every attempt.
+            "log_level": 2,
         }
         # A market has few keys; those of bars never end.
         self._partition_of = lru_cache(maxsize=4096)(partial(partition_of, partitions=partitions))
@@ -45,29 +47,39 @@ class KafkaBus:
     def ensure_topics(self, topics: Iterable[str]) -> None:
         wanted = list(topics)
         try:
-            admin = AdminClient(self._common, logger=logging.getLogger("kafka.admin"))
+            admin = AdminClient(self._common)
             known = admin.list_topics(timeout=_PATIENCE)
-            for name in wanted:
-                if name in known.topics and len(known.topics[name].partitions) < self.partitions:
-                    raise SetupError(
-                        f"Kafka's topic {name} has {len(known.topics[name].partitions)} partitions; it needs at least "
-                        f"{self.partitions}: kafka-topics.sh --alter --topic {name} --partitions {self.partitions}"
-                    )
             new = [self._new(name, len(known.brokers)) for name in wanted if name not in known.topics]
-            made = admin.create_topics(new, request_timeout=_PATIENCE) if new else {}
-            for future in made.values():
+            for future in admin.create_topics(new, request_timeout=_PATIENCE).values() if new else ():
                 _await(future)
+            deadline = time.monotonic() + _PATIENCE
+            # What the controller has made the brokers learn a little later.
+            while missing := [name for name in wanted if name not in known.topics]:
+                if time.monotonic() > deadline:
+                    raise BusUnavailable(f"Kafka: its brokers do not know the new topics {', '.join(missing)} yet")
+                time.sleep(0.02)
+                known = admin.list_topics(timeout=_PATIENCE)
         except KafkaException as error:
             raise BusUnavailable(f"Kafka: {error.args[0].str()}") from error
+        for name in wanted:
+            self._check(name, len(known.topics[name].partitions))
 
     def publish(self, topic: str, records: Sequence[Record]) -> None:
         self._sender.send(topic, records)
 
     def subscribe(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> KafkaSubscription:
-        return KafkaSubscription(self._common, group, topics, self.partitions, listener)
+        return KafkaSubscription(self._common, group, topics, listener)
 
     def close(self) -> None:
         self._sender.close()
+
+    def _check(self, name: str, partitions: int) -> None:
+        # A symbol has one partition number on all topics, and readers share them out by number.
+        if partitions != self.partitions:
+            raise SetupError(
+                f"Kafka's topic {name} has {partitions} partitions, the settings say {self.partitions}. Set CRYPTOVIZ_PARTITIONS, "
+                f"or: kafka-topics.sh --alter --topic {name} --partitions {self.partitions}"
+            )
 
     def _new(self, name: str, brokers: int) -> NewTopic:
         topic = TOPICS.get(name, Topic(name, "delete", 48 * HOUR_MS))

@@ -1,6 +1,5 @@
 """Records to Kafka, each acknowledged by the brokers before `send` returns."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -90,9 +89,7 @@ class KafkaSender:
 class _Session:
     def __init__(self, common: Mapping[str, Any]) -> None:
         self.fatal: KafkaError | None = None
-        self.producer = Producer(
-            {**common, **_SETTINGS, "error_cb": self._note}, logger=logging.getLogger("kafka.producer")
-        )
+        self.producer = Producer({**common, **_SETTINGS, "error_cb": self._note})
         self._open = True
         self._thread = threading.Thread(target=self._listen, name="kafka-reports", daemon=True)
         self._thread.start()

@@ -5,9 +5,9 @@ Kafka's assignors would spread each topic on its own, cooperative ones at least,
 different members. Positions of all topics are committed in the group as usual.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException
@@ -47,6 +47,7 @@ _EXPELLED: Final = frozenset(
         KafkaError._ASSIGNMENT_LOST,
     )
 )
+_AWAY: Final = frozenset((KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE))
 #: News between messages that mend themselves: a topic that is not there yet, a rebalance after a long silence of ours.
 _PASSING: Final = frozenset(
     (
@@ -64,53 +65,30 @@ _PASSING: Final = frozenset(
 class KafkaSubscription:
     """See `base.Subscription`."""
 
-    def __init__(
-        self,
-        common: Mapping[str, Any],
-        group: str,
-        topics: Sequence[str],
-        partitions: int,
-        listener: Listener | None,
-    ) -> None:
+    def __init__(self, common: Mapping[str, Any], group: str, topics: Sequence[str], listener: Listener | None) -> None:
         self._common = common
         self._group = group
         self._topics = tuple(topics)
-        self._partitions = partitions
         self._listener = listener
         self._consumer: Any = None
         self._headers = _Headers()
-        self._closing = False
         self._down: str | None = None  # why the brokers seem to be away
         self._positions: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}  # as asked for when reading began
+        self._fetched: set[TopicPartition] = set()
+        self._lost: list[TopicPartition] | None = None  # what went with our membership
 
     def poll(self, timeout: float, max_messages: int = 5000) -> list[Message]:
         deadline = time.monotonic() + timeout
-        try:
-            consumer = self._open()
-            while True:
-                left = max(0.0, deadline - time.monotonic())
-                # `consume` waits until it has all it was asked for: the first is worth waiting for, the others are here or not.
-                found = consumer.consume(1, left)
-                if found and max_messages > 1:
-                    found += consumer.consume(max_messages - 1, 0)
-                messages = self._take(found)
-                if messages:
-                    self._down = None
-                    return messages
-                if self._down is not None:
-                    self._ask_whether_down(consumer)
-                if time.monotonic() >= deadline:
-                    return []
-        except KafkaException as error:
-            self._leave()
-            raise _unavailable(error) from error
-        except BusUnavailable:
-            raise
-        except BaseException:
-            # A listener's: what it was told is half done, and only a new member is told everything again.
-            self._leave()
-            raise
+        while True:
+            messages = self._consume(max(0.0, deadline - time.monotonic()), max_messages)
+            if messages:
+                self._down = None
+                return messages
+            if self._down is not None:
+                self._ask_whether_down()
+            if time.monotonic() >= deadline:
+                return []
 
     def positions(self) -> dict[TopicPartition, str]:
         return {partition: str(offset) for partition, offset in self._positions.items()}
@@ -127,7 +105,7 @@ class KafkaSubscription:
         except KafkaException as error:
             if error.args[0].code() in _EXPELLED:
                 # What we did is for the next owner to repeat.
-                self._leave()
+                self._lose()
             raise _unavailable(error) from error
 
     def lag(self) -> dict[TopicPartition, int]:
@@ -140,30 +118,35 @@ class KafkaSubscription:
         return out
 
     def close(self) -> None:
-        self._leave()
+        consumer, self._consumer = self._consumer, None
+        self._down = self._lost = None
+        self._positions.clear()
+        self._ends.clear()
+        if consumer is not None:
+            consumer.close()
+            self._fetched.clear()
 
     # -- ownership ---------------------------------------------------------------------------------------------------
 
     def _open(self) -> Any:
+        if self._lost is not None:
+            lost = self._lost
+            self.close()
+            if self._listener is not None and lost:
+                self._listener.revoked(lost)
         if self._consumer is None:
             settings = {**self._common, **_SETTINGS, "group.id": self._group, "error_cb": self._note}
-            self._consumer = Consumer(settings, logger=logging.getLogger("kafka.consumer"))
+            self._consumer = Consumer(settings)
             self._consumer.subscribe(
                 [self._topics[0]], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
             )
         return self._consumer
 
-    def _leave(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        self._closing = True
-        try:
-            if consumer is not None:
-                consumer.close()
-        finally:
-            self._closing = False
-            self._down = None
-            self._positions.clear()
-            self._ends.clear()
+    def _lose(self) -> None:
+        """Own nothing any more. The next poll says so to the listener, and begins as a new member."""
+        self._lost = list(self._positions)
+        self._positions.clear()
+        self._ends.clear()
 
     def _assigned(self, consumer: Any, given: Sequence[Place]) -> None:
         numbers = sorted(place.partition for place in given)
@@ -173,27 +156,50 @@ class KafkaSubscription:
             position = self._listener.assigned(partition) if self._listener is not None else None
             if position is not None:
                 begin[partition] = int(position)
-        rest = [Place(*partition) for partition in new if partition not in begin]
-        begin |= _known(consumer.committed, rest)
-        rest = [Place(*partition, OFFSET_BEGINNING) for partition in new if partition not in begin]
-        # Asked for the time of the beginning or the end, brokers say the offset there.
-        begin |= _known(consumer.offsets_for_times, rest)
-        ends = _known(consumer.offsets_for_times, [Place(*partition, OFFSET_END) for partition in new])
-        consumer.incremental_assign([Place(*partition, begin[partition]) for partition in new])
+        try:
+            rest = [Place(*partition) for partition in new if partition not in begin]
+            begin |= _known(consumer.committed, rest)
+            rest = [Place(*partition, OFFSET_BEGINNING) for partition in new if partition not in begin]
+            # Asked for the time of the beginning or the end, brokers say the offset there.
+            begin |= _known(consumer.offsets_for_times, rest)
+            ends = _known(consumer.offsets_for_times, [Place(*partition, OFFSET_END) for partition in new])
+            consumer.incremental_assign([Place(*partition, begin[partition]) for partition in new])
+        except KafkaException as error:
+            # As it is it would not come through the library in one piece.
+            raise _unavailable(error) from error
+        self._fetched |= set(new)
         self._positions |= {partition: begin[partition] for partition in new}
         self._ends |= ends
 
     def _revoked(self, consumer: Any, taken: Sequence[Place]) -> None:
         numbers = {place.partition for place in taken}
         gone = [partition for partition in self._positions if partition.partition in numbers]
-        if self._listener is not None and gone and not self._closing:
+        if self._listener is not None and gone:
             self._listener.revoked(gone)
-        consumer.incremental_unassign([Place(*partition) for partition in gone] or list(taken))
         for partition in gone:
-            del self._positions[partition]
-            del self._ends[partition]
+            self._positions.pop(partition, None)
+            self._ends.pop(partition, None)
+        fetched = {partition for partition in self._fetched if partition.partition in numbers}
+        self._fetched -= fetched
+        # Where our `_assigned` failed, the library took just what it was given.
+        fetched |= {TopicPartition(place.topic, place.partition) for place in taken}
+        with suppress(KafkaException):  # it ends anyway
+            consumer.incremental_unassign([Place(*partition) for partition in fetched])
 
     # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _consume(self, timeout: float, max_messages: int) -> list[Message]:
+        try:
+            consumer = self._open()
+            # A bounded `consume` waits until it has all it was asked for: so take what is here, else wait for one.
+            return self._take(consumer.consume(max_messages, 0) or consumer.consume(1, timeout))
+        except KafkaException as error:
+            self._lose()
+            raise _unavailable(error) from error
+        except BaseException:
+            # Out of `_assigned` or the listener: the rebalance is half done, and only a new member is told everything again.
+            self._lose()
+            raise
 
     def _take(self, found: list[Any]) -> list[Message]:
         out: list[Message] = []
@@ -205,8 +211,10 @@ class KafkaSubscription:
             message = found.pop()
             error = message.error()
             if error is not None:
-                if error.code() not in _PASSING:
+                if error.code() in _AWAY:
                     self._note(error)
+                elif error.code() not in _PASSING:
+                    raise KafkaException(error)
                 continue
             topic, number, offset = message.topic(), message.partition(), message.offset()
             if (topic, number) not in positions:
@@ -220,15 +228,13 @@ class KafkaSubscription:
         return out
 
     def _note(self, error: KafkaError) -> None:
-        if error.fatal():
-            raise KafkaException(error)
-        if error.code() == KafkaError._ALL_BROKERS_DOWN or self._down is None:
-            self._down = error.str()
+        # The first one says most.
+        self._down = self._down or error.str()
 
-    def _ask_whether_down(self, consumer: Any) -> None:
+    def _ask_whether_down(self) -> None:
         """A broker that closed an idle connection is not away, so ask. Raises BusUnavailable."""
         try:
-            consumer.list_topics(self._topics[0], timeout=1)
+            self._consumer.list_topics(self._topics[0], timeout=1)
         except KafkaException as error:
             raise BusUnavailable(f"Kafka: {self._down}") from error
         self._down = None

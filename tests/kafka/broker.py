@@ -31,6 +31,7 @@ class Broker:
         self._java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{JARS}/*"]
         self._log = folder / "kafka.log"
         self._config = folder / "server.properties"
+        self._data = folder / "logs"
         self._process: subprocess.Popen[bytes] | None = None
         port, controller = free_port("127.0.0.1", 0), free_port("127.0.0.1", 0)
         self.address = f"127.0.0.1:{port}"
@@ -41,7 +42,7 @@ class Broker:
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
-            "log.dirs": str(folder / "logs"),
+            "log.dirs": str(self._data),
             # Topics come from us or not at all.
             "auto.create.topics.enable": "false",
             # One node has no others to copy to, and a group's first member none to wait for.
@@ -79,6 +80,10 @@ class Broker:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     self.kill()
                     raise AssertionError("Kafka did not start:\n" + self._log.read_text()[-4000:]) from None
+
+    def size(self, topic: str) -> int:
+        """Bytes of its messages as they are stored."""
+        return sum(file.stat().st_size for file in self._data.glob(f"{topic}-*/*.log"))
 
     def stop(self) -> None:
         """End it cleanly."""

@@ -30,9 +30,17 @@ def make_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
 
 @pytest.fixture(scope="session")
-def kafka_brokers(make_broker: Callable[[], Broker]) -> str:
+def kafka_broker(make_broker: Callable[[], Broker]) -> Broker:
+    """The session's Kafka."""
+    broker = make_broker()
+    broker.start()
+    return broker
+
+
+@pytest.fixture
+def kafka_brokers(kafka_broker: Broker) -> str:
     """The session's Kafka, as bootstrap servers."""
-    return make_broker().start()
+    return kafka_broker.address
 
 
 @pytest.fixture(scope="session")
