@@ -146,11 +146,10 @@
       const known = this.symbols.includes(this.symbol);
       const words = {
         empty: `No candles of ${this.symbol} yet. The first appears with its next trade.`,
-        error: known || series.error === 'the server does not answer'
-          ? `Candles of ${this.symbol} cannot be loaded: ${series.error}. Trying again by itself.`
-          : `${this.symbol} is not followed here. Choose another symbol above.`,
+        error: `Candles of ${this.symbol} cannot be loaded: ${series.error}. Trying again by itself.`,
       };
-      CV.write(this.message, words[series.state] || '');
+      const unknown = `${this.symbol} is not followed here. Choose another symbol above.`;
+      CV.write(this.message, known || series.state === 'ready' ? words[series.state] || '' : unknown);
     }
 
     /** Back from the background: messages kept coming, unless the browser froze us. */

@@ -172,8 +172,14 @@
       const { series, view, overlay } = this;
       if (!series || !overlay.width) return;
       const { bars, last } = series;
+      if (!last) {
+        // No prices, no scale.
+        overlay.clear(view);
+        this.onCursor({});
+        return;
+      }
       const [from, to] = this.visible();
-      if (last && overlay.measure(last.c * 1.001, this.decimals)) {
+      if (overlay.measure(last.c * 1.001, this.decimals)) {
         this.layout();
         return;
       }
@@ -181,7 +187,7 @@
       if (level >= VIEW || scaled) {
         overlay.grid(view, series.timeframe);
         this.plot.place(view, this.volumeTop);
-        if (from < AHEAD && bars.length) series.older();
+        if (from < AHEAD) series.older();
       }
       overlay.paint(this.scene(from, to));
       this.onCursor(this.pointed(from, to));
@@ -208,7 +214,7 @@
       const first = plot.to === null ? to : series.find(plot.from);
       const next = plot.to === null ? to : series.find(plot.to + 1);
       const spans = [[from, Math.min(to, first)], [Math.max(from, next), to]];
-      const cursor = this.cursor && bars.length ? { ...this.cursor, t: Math.round(view.time(this.cursor.x) / step) * step } : null;
+      const cursor = this.cursor ? { ...this.cursor, t: Math.round(view.time(this.cursor.x) / step) * step } : null;
       if (cursor) cursor.x = view.x(cursor.t);
       const remaining = last && !last.closed ? last.t + step - this.clock() : null;
       return {

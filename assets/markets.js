@@ -5,8 +5,6 @@
 
   const REFRESH = 60_000;
   const RETRY = 3_000;
-  // Of 5m candles: 24 h of them are there from the first start on, while of 1m ones only the newest hours are.
-  const STATS_INTERVAL = '5m';
 
   class Markets {
     constructor(symbols, socket) {
@@ -76,14 +74,19 @@
     async load(symbol) {
       const market = this.get(symbol);
       try {
-        const stats = await CV.rest.get('stats', { symbol, interval: STATS_INTERVAL });
+        const hours = await CV.rest.get('crypto/data', { symbol, interval: '1h', limit: 24 });
+        // In the first seconds of the first start there is nothing yet; asking for figures of nothing is an error.
+        if (!hours.length) {
+          this.again();
+          return;
+        }
+        market.spark = hours.map((candle) => candle.close).reverse();
+        const stats = await CV.rest.get('stats', { symbol, interval: '1m' });
         market.open = stats.latest_price - stats.price_change_24h;
         market.high = stats.high_24h;
         market.low = stats.low_24h;
         market.volume = stats.volume_24h;
         if (!Number.isFinite(market.last)) market.last = stats.latest_price;
-        const hours = await CV.rest.get('crypto/data', { symbol, interval: '1h', limit: 24 });
-        market.spark = hours.map((candle) => candle.close).reverse();
         this.tell(symbol);
       } catch {
         this.again();

@@ -35,6 +35,10 @@
 
     /** Room the price axis needs for prices like `price`. True when it changed. */
     measure(price, decimals) {
+      // Figures are all equally wide: only another number of digits needs another look.
+      const digits = CV.format.number(price, decimals).length;
+      if (digits === this.digits) return false;
+      this.digits = digits;
       this.over.font = font();
       const text = this.over.measureText(CV.format.number(price, decimals)).width;
       const wanted = Math.max(56, Math.ceil((text + 18) / 4) * 4);
@@ -48,6 +52,19 @@
       ctx.clearRect(0, 0, this.width, this.height);
       ctx.font = font();
       ctx.textBaseline = 'middle';
+    }
+
+    /** Nothing but the lines that part the plot from its axes. */
+    clear(view) {
+      this.begin(this.under);
+      this.begin(this.over);
+      this.frame(this.over, view);
+    }
+
+    frame(ctx, view) {
+      ctx.fillStyle = CV.theme.colors().line;
+      ctx.fillRect(view.width, 0, 1, this.height);
+      ctx.fillRect(0, view.height, this.width, 1);
     }
 
     /** Grid lines; remembers the ticks for the labels. */
@@ -131,17 +148,19 @@
       ctx.fill();
     }
 
-    axes(ctx, { view, decimals, timeframe }) {
+    axes(ctx, scene) {
+      const { view, decimals, timeframe } = scene;
+      const taken = scene.last ? lastTag(scene) : { top: 0, height: -TAG };
       const colors = CV.theme.colors();
-      ctx.fillStyle = colors.line;
-      ctx.fillRect(view.width, 0, 1, this.height);
-      ctx.fillRect(0, view.height, this.width, 1);
+      this.frame(ctx, view);
       ctx.fillStyle = colors.text2;
       ctx.textAlign = 'left';
       const digits = Math.max(decimals, this.priceTicks.step ? Math.ceil(-Math.log10(this.priceTicks.step) - 1e-9) : 0);
       for (const price of this.priceTicks.values) {
         const y = view.y(price);
-        if (y > 8 && y < view.height - 6) ctx.fillText(CV.format.number(price, Math.min(decimals, digits)), view.width + 8, y);
+        // Not where the edge of the last price's tag would cut it.
+        if (y < 8 || y > view.height - 6 || (y > taken.top - 5 && y < taken.top + taken.height + 5)) continue;
+        ctx.fillText(CV.format.number(price, Math.min(decimals, digits)), view.width + 8, y);
       }
       ctx.textAlign = 'center';
       const y = view.height + this.axisHeight / 2;
@@ -156,7 +175,8 @@
       ctx.fillText(CV.format.zoneName(timeframe), view.width + this.axisWidth / 2, y);
     }
 
-    lastPrice(ctx, { view, last, decimals, remaining }) {
+    lastPrice(ctx, scene) {
+      const { view, last, decimals, remaining } = scene;
       const colors = CV.theme.colors();
       const color = last.c < last.o ? colors.downText : colors.upText;
       const y = view.y(last.c);
@@ -170,8 +190,7 @@
         ctx.stroke();
         ctx.setLineDash([]);
       }
-      const height = remaining === null ? TAG : TAG + 14;
-      const top = Math.max(0, Math.min(view.height - height, y - TAG / 2));
+      const { top, height } = lastTag(scene);
       tag(ctx, view.width + 1, top, this.axisWidth - 1, height, color);
       ctx.textAlign = 'left';
       ctx.fillStyle = colors.onTag;
@@ -212,6 +231,12 @@
 
   function each(spans, visit) {
     for (const [from, to] of spans) for (let i = from; i < to; i++) visit(i);
+  }
+
+  /** Where the last price's tag lies: at the price, or at the edge beyond which the price is. */
+  function lastTag({ view, last, remaining }) {
+    const height = remaining === null ? TAG : TAG + 14;
+    return { top: Math.max(0, Math.min(view.height - height, view.y(last.c) - TAG / 2)), height };
   }
 
   function bodyWidth(spacing) {

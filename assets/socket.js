@@ -28,6 +28,7 @@
       this.ws = null;
       setInterval(() => this.heartbeat(), PING_EVERY);
       addEventListener('online', () => this.reconnectNow());
+      addEventListener('offline', () => this.state === 'open' && this.lost());
       this.connect();
     }
 
