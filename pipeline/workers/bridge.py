@@ -19,11 +19,11 @@ from pipeline.clock import now_ms
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import candle_data, indicator_data, news_data, ticker_data, trade_data
-from pipeline.model import Article, Candle, Indicator, Trade
+from pipeline.model import Article, Candle, Indicator, Ticker
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.timeframes import TIMEFRAMES
-from pipeline.wire import read
+from pipeline.wire import read, read_trade
 
 GROUP: Final = "cryptoviz-bridge"
 #: History that the exchange hands over is for the database; only the candles that a screen may show as its newest are pushed.
@@ -90,15 +90,18 @@ def batch(messages: Iterable[Message]) -> dict[str, list[bytes]]:
     """Channel → WebSocket data, in order. What cannot be read is passed over: the writer sends it to the dead letters."""
     out: dict[str, list[bytes]] = {}
     for message in messages:
-        if message.headers.get("closed") == "false":
-            continue
         try:
+            # Trades by the short way: they are nearly all there is.
+            if message.topic == TRADES:
+                trade = read_trade(message.value)
+                out.setdefault(channel("trade", trade.symbol), []).append(trade_data(trade))
+                continue
+            if message.headers.get("closed") == "false":
+                continue
             model = read(message)
         except BadMessage:
             continue
-        if isinstance(model, Trade):
-            out.setdefault(channel("trade", model.symbol), []).append(trade_data(model))
-        elif isinstance(model, Candle):
+        if isinstance(model, Candle):
             if model.source == "live" or _recent(model.window_start, model.timeframe):
                 out.setdefault(channel("candle", model.symbol, model.timeframe), []).append(candle_data(model))
         elif isinstance(model, Indicator):
@@ -106,7 +109,7 @@ def batch(messages: Iterable[Message]) -> dict[str, list[bytes]]:
                 out.setdefault(channel("indicator", model.symbol, model.timeframe), []).append(indicator_data(model))
         elif isinstance(model, Article):
             out.setdefault(channel("news"), []).append(news_data(model))
-        else:
+        elif isinstance(model, Ticker):
             out.setdefault(channel("ticker", model.symbol), []).append(ticker_data(model))
     return out
 

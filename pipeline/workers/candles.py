@@ -23,11 +23,11 @@ from pipeline.candles import Series, State
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import candle_data
-from pipeline.model import Candle, Ticker, Trade
+from pipeline.model import Candle, Ticker
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.store.write import Store
-from pipeline.wire import bar_record, read
+from pipeline.wire import bar_record, read, read_trade
 
 GROUP: Final = "cryptoviz-candles"
 #: After a kill this much is read again: a second's trades are made into candles in a few milliseconds per thousand.
@@ -128,28 +128,39 @@ class _Maker:
         """Feed the series. What cannot be read is passed over: the writer sends it to the dead letters."""
         touched = self._touched
         for message in messages:
-            # Of bars only the exchange's open ones matter here; the rest, our own among them, is passed over unread.
-            if message.topic not in (TRADES, TICKER) and message.headers.get("closed") != "false":
-                continue
             owned = self._series.get(message.partition)
             if owned is None:
                 continue
-            try:
-                model = read(message)
-            except BadMessage:
-                continue
-            if not isinstance(model, Trade | Ticker | Candle):
-                continue
-            series = owned.get((model.exchange, model.symbol))
-            if isinstance(model, Trade):
+            # Trades by the short way: they are nearly all there is.
+            if message.topic == TRADES:
+                try:
+                    trade = read_trade(message.value)
+                except BadMessage:
+                    continue
+                series = owned.get((trade.exchange, trade.symbol))
                 if series is None:
-                    series = owned[model.exchange, model.symbol] = Series(model.exchange, model.symbol)
-                if series.add(model):
-                    touched.add((message.partition, model.exchange, model.symbol))
-            elif series is not None and isinstance(model, Ticker):
+                    series = owned[trade.exchange, trade.symbol] = Series(trade.exchange, trade.symbol)
+                if series.add(trade):
+                    touched.add((message.partition, trade.exchange, trade.symbol))
+            elif message.topic == TICKER or message.headers.get("closed") == "false":
+                # Of bars only the exchange's open ones matter here; the rest, our own among them, is passed over unread.
+                self._learn(owned, message)
+
+    @staticmethod
+    def _learn(owned: dict[tuple[str, str], Series], message: Message) -> None:
+        try:
+            model = read(message)
+        except BadMessage:
+            return
+        if isinstance(model, Ticker):
+            if series := owned.get((model.exchange, model.symbol)):
                 series.tick(model.ts, model.last_trade_id)
-            elif series is not None and isinstance(model, Candle) and model.source == "historical":
-                series.seed(model)
+        elif (
+            isinstance(model, Candle)
+            and model.source == "historical"
+            and (series := owned.get((model.exchange, model.symbol)))
+        ):
+            series.seed(model)
 
     def closed(self) -> dict[str, list[Record]]:
         """Topic → what closed since the last call."""
