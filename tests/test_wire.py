@@ -8,10 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.bus.base import Message, partition_of
-from pipeline.bus.topics import bars
+from pipeline.bus.topics import INDICATOR_TYPES, bars
 from pipeline.errors import BadMessage
-from pipeline.model import Candle, Ticker, Trade
-from pipeline.wire import bar_record, number, read, read_bar, read_ticker, read_trade, ticker_record, trade_record
+from pipeline.model import FIGURES, Article, Candle, Indicator, Ticker, Trade
+from pipeline.wire import (
+    article_record,
+    bar_record,
+    indicator_record,
+    number,
+    read,
+    read_article,
+    read_bar,
+    read_indicator,
+    read_ticker,
+    read_trade,
+    ticker_record,
+    trade_record,
+)
 
 amounts = st.decimals(min_value="1E-18", max_value="1E15", allow_nan=False, allow_infinity=False, places=18).filter(
     bool
@@ -117,3 +130,77 @@ def test_a_bar_on_the_wrong_topic_is_refused() -> None:
 def test_all_messages_of_a_symbol_share_a_partition() -> None:
     keys = [b"BINANCE|BTCUSDT", b"BINANCE|BTCUSDT|1m|60000", b"BINANCE|BTCUSDT|1d|0"]
     assert len({partition_of(key, 7) for key in keys}) == 1
+
+
+@given(
+    st.dictionaries(st.sampled_from(FIGURES), st.floats(allow_nan=False, allow_infinity=False), min_size=1),
+    st.sampled_from(INDICATOR_TYPES),
+)
+def test_indicators_come_back_as_they_went(figures: dict[str, float], type_: str) -> None:
+    sent = Indicator(1_763_640_000_000, "BTC/USDT", "1m", type_, **figures)
+    record = indicator_record(sent)
+    assert read_indicator(record.value) == sent
+    assert record.key == b"BINANCE|BTCUSDT|1m|1763640000000"
+    assert set(json.loads(record.value)) == {
+        "type", "time", "symbol", "timeframe", "indicator_type", "exchange", *figures,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"timeframe": "2m"}, "timeframe"),
+        ({"time": 1_763_640_000_001}, "time"),
+        ({"symbol": "?"}, "symbol"),
+        ({"value": None}, "value"),
+        ({"value": "much"}, "value"),
+    ],
+)
+def test_bad_indicators_name_the_field(change: dict[str, object], word: str) -> None:
+    fine = {
+        "type": "indicator",
+        "time": 1_763_640_000_000,
+        "symbol": "BTC/USDT",
+        "timeframe": "1m",
+        "indicator_type": "rsi",
+    }
+    with pytest.raises(BadMessage, match=word):
+        read_indicator(json.dumps(fine | {"value": 1.5} | change).encode())
+
+
+def test_articles_come_back_as_they_went() -> None:
+    sent = Article(1, "CoinDesk", "https://a.example/b?c=1", 'A "title"\twith\nall', "", -0.75, ("btc", "eth"))
+    record = article_record(sent)
+    assert read_article(record.value) == sent
+    assert record.key == sent.url.encode()
+    assert json.loads(record.value)["sentiment_score"] == -0.75
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"url": "javascript:alert(1)"}, "url"),
+        ({"url": "https://a.example/" + "x" * 3000}, "url"),
+        ({"sentiment_score": 1.5}, "sentiment_score"),
+        ({"symbols": ["<b>"]}, "symbols"),
+        ({"title": "a\0b"}, "NUL"),
+        ({"time": -1}, "time"),
+        ({"title": None}, "title"),
+    ],
+)
+def test_bad_articles_name_the_field(change: dict[str, object], word: str) -> None:
+    fine = {"type": "news", "time": 1, "source": "s", "url": "https://a.example/", "title": "t"}
+    with pytest.raises(BadMessage, match=word):
+        read_article(json.dumps(fine | change).encode())
+
+
+def test_coins_of_articles_are_lower_case_and_once() -> None:
+    body = {
+        "type": "news",
+        "time": 1,
+        "source": "s",
+        "url": "https://a.example/",
+        "title": "t",
+        "symbols": ["BTC", "btc", "Eth"],
+    }
+    assert read_article(json.dumps(body).encode()).symbols == ("btc", "eth")

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.model import Candle, Trade
+from pipeline.model import Article, Candle, Indicator, Trade
 from pipeline.store.engine import dsn
 from pipeline.store.migrate import migrate
 from pipeline.store.write import Store
@@ -105,3 +105,23 @@ def test_state_is_fenced(store: Store) -> None:
     assert store.save_state("candles@streams", 0, "5-0", "7-0", b"two")
     assert not store.save_state("candles@streams", 0, "5-0", "8-0", b"late")
     assert store.load_state("candles@streams", 0) == ("7-0", b"two")
+
+
+def test_indicators_replace_themselves(store: Store, database_url: str) -> None:
+    first = Indicator(60_000, "BTC/USDT", "1m", "rsi", value=50.5)
+    store.write([], [], [first, replace(first, value=51.25)])
+    store.write([], [], [replace(first, indicator_type="bollinger", value=None, upper_band=2.0, lower_band=1.0)])
+    found = "SELECT indicator_type, value, upper_band, lower_band FROM indicators ORDER BY 1 DESC"
+    assert query(database_url, found) == [("rsi", 51.25, None, None), ("bollinger", None, 2.0, 1.0)]
+    store.write([], [], [replace(first, value=49.0)])
+    assert query(database_url, found)[0] == ("rsi", 49.0, None, None)
+
+
+def test_articles_are_stored_once_and_any_text_survives(store: Store, database_url: str) -> None:
+    text = "back\\slash\ttab\nline\r\\N \u2028 '\"; DROP TABLE news --"
+    article = Article(60_000, "s", "https://a.example/1", text, text, 0.5, ("btc",))
+    store.write([], [], [], [article])
+    store.write([], [], [], [replace(article, time=120_000, title="edited", sentiment_score=None)])
+    assert query(
+        database_url, "SELECT extract(epoch FROM time)::int, title, content, sentiment_score, symbols FROM news"
+    ) == [(60, "edited", text, None, ["btc"])]
