@@ -22,11 +22,14 @@ EPOCH_KEY: Final = "live:epoch"
 SEQ_KEY: Final = "live:seq"
 HISTORY_PREFIX: Final = "live:history:"
 FORMING_KEY: Final = "live:forming"
-#: Messages kept per channel for `since`: trades of a busy minute, candles of an hour and more.
+KEPT_KEY: Final = "live:kept"
+#: Messages kept per channel for `since`, at least: trades of a busy minute, candles of an hour and more.
 HISTORY: Final = 2000
 
-# KEYS: epoch, seq hash, position hash. ARGV: fresh epoch, history length, number of positions, positions (field, value)*,
-# then per channel: name, number of messages, payload, the newest messages for the history ….
+# KEYS: epoch, seq hash, position hash, hash of messages kept. ARGV: fresh epoch, history length, number of positions, positions
+# (field, value)*, then per channel: name, number of messages, payload.
+# The history is a list of what was published, batch by batch: a message of its own each cost Redis four times as much as
+# everything else here.
 _PUBLISH: Final = """
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 local epoch = redis.call('GET', KEYS[1])
@@ -41,16 +44,19 @@ end
 -- The same positions again: the reply to the first try was lost, not its effect.
 if not moved then return epoch end
 while i <= #ARGV do
-  local channel, count, payload, kept = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], tonumber(ARGV[i + 3])
-  i = i + 4
-  local last = redis.call('HINCRBY', KEYS[2], channel, count)
+  local channel, count, payload = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+  i = i + 3
+  local first = string.format('%d', redis.call('HINCRBY', KEYS[2], channel, count) - count + 1)
   local history = 'live:history:' .. channel
-  for k = 1, kept do
-    redis.call('RPUSH', history, string.format('%d ', last - kept + k) .. ARGV[i])
-    i = i + 1
+  redis.call('RPUSH', history, first .. ' ' .. count .. '\\n' .. payload)
+  local kept = redis.call('HINCRBY', KEYS[4], channel, count)
+  while kept > keep do
+    local oldest = tonumber(string.match(redis.call('LINDEX', history, 0), '^%d+ (%d+)'))
+    if kept - oldest < keep then break end
+    redis.call('LPOP', history)
+    kept = redis.call('HINCRBY', KEYS[4], channel, -oldest)
   end
-  redis.call('LTRIM', history, -keep, -1)
-  redis.call('PUBLISH', 'live:' .. channel, 'N ' .. epoch .. ' ' .. string.format('%d', last - count + 1) .. '\\n' .. payload)
+  redis.call('PUBLISH', 'live:' .. channel, 'N ' .. epoch .. ' ' .. first .. '\\n' .. payload)
 end
 return epoch
 """
@@ -112,9 +118,8 @@ class LivePublisher:
         for field, value in (positions or {}).items():
             args += (field, value)
         for name, messages in batches.items():
-            kept = messages[-self._history :]
-            args += (name, len(messages), b"\n".join(messages), len(kept), *kept)
-        self._publish(keys=[EPOCH_KEY, SEQ_KEY, f"live:position:{owner}"], args=args)
+            args += (name, len(messages), b"\n".join(messages))
+        self._publish(keys=[EPOCH_KEY, SEQ_KEY, f"live:position:{owner}", KEPT_KEY], args=args)
 
     def positions(self, owner: str) -> dict[str, str]:
         """What `publish` stored last for `owner`."""
@@ -122,7 +127,7 @@ class LivePublisher:
         return {_text(k): _text(v) for k, v in stored.items()}
 
     def forming(self, candles: Mapping[str, bytes]) -> None:
-        """Publish the forming candle of each channel and keep it as that channel's newest."""
+        """Publish the forming candle (or indicators, a line each) of each channel and keep it as that channel's newest."""
         args: list[bytes | str] = [uuid4().hex[:12]]
         for name, data in candles.items():
             args += (name, data)
@@ -159,9 +164,10 @@ class LiveReader:
             return CatchUp([], False, current, newest)
         messages = []
         for item in items:
-            number, _, data = item.partition(b" ")
-            if int(number) > seq:
-                messages.append((int(number), data))
+            head, _, payload = item.partition(b"\n")
+            first, count = map(int, head.split(b" "))
+            if first + count - 1 > seq:
+                messages += [(n, data) for n, data in enumerate(payload.split(b"\n"), first) if n > seq]
         reached = newest == seq or (bool(messages) and messages[0][0] == seq + 1)
         return CatchUp(messages, reached, current, newest)
 

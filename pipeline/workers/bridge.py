@@ -18,7 +18,7 @@ from pipeline.bus.topics import BARS, INDICATORS, NEWS, TICKER, TRADES
 from pipeline.clock import now_ms
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
-from pipeline.live_messages import candle_data, indicator_data, news_data, ticker_data, trade_data
+from pipeline.live_messages import candle_data, indicator_data, news_data, relayed_trade, ticker_data, trade_data
 from pipeline.model import Article, Candle, Indicator, Ticker
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
@@ -93,8 +93,11 @@ def batch(messages: Iterable[Message]) -> dict[str, list[bytes]]:
         try:
             # Trades by the short way: they are nearly all there is.
             if message.topic == TRADES:
-                trade = read_trade(message.value)
-                out.setdefault(channel("trade", trade.symbol), []).append(trade_data(trade))
+                relayed = relayed_trade(message.value)
+                if relayed is None:
+                    trade = read_trade(message.value)
+                    relayed = trade.symbol, trade_data(trade)
+                out.setdefault(channel("trade", relayed[0]), []).append(relayed[1])
                 continue
             if message.headers.get("closed") == "false":
                 continue
