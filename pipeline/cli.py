@@ -68,6 +68,12 @@ def candles() -> None:
 
 
 @app.command()
+def indicators() -> None:
+    """Worker: candles → indicators."""
+    _work("indicators", "pipeline.workers.indicators")
+
+
+@app.command()
 def writer() -> None:
     """Worker: bus → database."""
     _work("writer", "pipeline.workers.writer")

@@ -1,7 +1,6 @@
 """model → the `data` of WebSocket messages (CONTRACT §3), as JSON bytes without line breaks."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -59,18 +58,6 @@ def ticker_data(t: Ticker) -> bytes:
 def indicator_data(i: Indicator) -> bytes:
     """As on Kafka (CONTRACT §3)."""
     return indicator_record(i).value
-
-
-def forming_indicator_data(
-    exchange: str, symbol: str, timeframe: str, time: int, type_: str, figures: Mapping[str, float]
-) -> bytes:
-    """An indicator at the forming bar: the same keys, and `closed: false`."""
-    return _encode(
-        {
-            "type": "indicator", "time": time, "exchange": exchange, "symbol": symbol, "timeframe": timeframe,
-            "indicator_type": type_, "closed": False, **figures,
-        }
-    )  # fmt: skip
 
 
 def news_data(a: Article) -> bytes:

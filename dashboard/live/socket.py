@@ -202,7 +202,9 @@ class Peer:
             batch = missed[start : start + SLICE]
             self.wire.send(b"".join(protocol.message(asked.key.type, data, now, number) for number, data in batch))
         if newest is not None:
-            self.wire.send(protocol.message(asked.key.type, newest, now_ms(), seq))
+            # Of a candle one message, of indicators one each.
+            now = now_ms()
+            self.wire.send(b"".join(protocol.message(asked.key.type, data, now, seq) for data in newest.split(b"\n")))
 
     def _stand(self, asked: Subscribe, name: str) -> CatchUp:
         """Where the channel stands, with this client subscribed just after that."""

@@ -172,13 +172,13 @@ def best(candles: Sequence[Candle]) -> list[Candle]:
     for candle in candles:
         key = (candle.exchange, candle.symbol, candle.timeframe, candle.window_start)
         other = kept.get(key)
-        if other is None or (_rank(candle), candle.trade_count) >= (_rank(other), other.trade_count):
+        if other is None or (rank(candle), candle.trade_count) >= (rank(other), other.trade_count):
             kept[key] = candle
     return list(kept.values())
 
 
-def _rank(c: Candle) -> int:
-    """As `_RANK` in SQL."""
+def rank(c: Candle) -> int:
+    """How good a candle is, as `_RANK` in SQL: open, partial, whole, the exchange's own."""
     if not c.closed:
         return 0
     return 3 if c.source == "historical" else 2 if c.complete else 1
