@@ -20,6 +20,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
+#: Bytes of a dead letter that are shown.
+_SHOWN = 300
+
 Host = Annotated[str | None, typer.Option(help="Address the web server listens on. [default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="Port of the web server; 0 takes a free one. [default: 8050]")]
 ExchangeName = Annotated[
@@ -145,6 +148,36 @@ def doctor(host: Host = None, port: Port = None, data: Data = None) -> None:
     raise typer.Exit(examine(settings, typer.echo))
 
 
+@app.command()
+def deadletters(
+    replay: Annotated[bool, typer.Option("--replay", help="Publish them again to the topics they came from.")] = False,
+    data: Data = None,
+) -> None:
+    """Messages that could not be read, since the last replay: where they came from, and what is wrong with them."""
+    settings = _attached(load(data=data))
+    from pipeline import bus
+    from pipeline.bus.base import BusUnavailable
+    from pipeline.bus.deadletters import DeadLetters
+
+    connection = bus.connect(settings)
+    try:
+        letters = DeadLetters(connection)
+        try:
+            found = letters.read()
+            for letter in found:
+                head = letter.headers
+                where = f"{head.get('topic', '?')}/{head.get('partition', '?')} at {head.get('offset', '?')}"
+                typer.echo(f"{where}: {head.get('error', '?')!r}\n    {letter.value[:_SHOWN]!r}")
+            done = f", {letters.replay(found)} published again" if replay else ""
+            typer.echo(f"{len(found)} dead letters{done}")
+        finally:
+            letters.close()
+    except BusUnavailable as error:
+        raise SetupError(f"The bus cannot be read: {error}") from error
+    finally:
+        connection.close()
+
+
 def stopped_by_signals() -> threading.Event:
     """An event that SIGTERM and SIGINT set."""
     stop = threading.Event()
@@ -162,6 +195,12 @@ def _work(name: str, module: str, **overrides: object) -> None:
     _set_up_logs(settings, name)
     stop = stopped_by_signals()
     importlib.import_module(module).run(settings, stop)
+
+
+def _attached(settings: Settings) -> Settings:
+    from pipeline.embedded.folder import attached
+
+    return attached(settings)
 
 
 def _set_up_logs(settings: Settings, worker: str) -> None:

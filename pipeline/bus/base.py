@@ -89,6 +89,9 @@ class Bus(Protocol):
 
     def subscribe(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> Subscription: ...
 
+    def forget(self, group: str, topics: Iterable[str]) -> None:
+        """Keep nothing for this group, which reads now and then only; its committed positions stay."""
+
     def close(self) -> None: ...
 
 

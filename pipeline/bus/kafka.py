@@ -70,6 +70,9 @@ class KafkaBus:
     def subscribe(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> KafkaSubscription:
         return KafkaSubscription(self._common, group, topics, listener)
 
+    def forget(self, group: str, topics: Iterable[str]) -> None:
+        """Kafka's retention waits for nobody."""
+
     def close(self) -> None:
         self._sender.close()
 

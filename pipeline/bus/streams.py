@@ -109,6 +109,10 @@ class StreamsBus:
     def subscribe(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> StreamsSubscription:
         return StreamsSubscription(self._url, group, topics, self.partitions, listener)
 
+    def forget(self, group: str, topics: Iterable[str]) -> None:
+        for topic in topics:
+            self._asking(self._client.srem, f"bus:groups:{topic}", group)
+
     def close(self) -> None:
         self._client.close()
 

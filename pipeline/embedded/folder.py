@@ -1,6 +1,7 @@
-"""The data folder: whose it is, and how it is emptied."""
+"""The data folder: whose it is, how a command finds what runs in it, and how it is emptied."""
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,12 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import SetupError
+from pipeline.settings import Settings
 
 #: Held (flock) while `cryptoviz up` runs; its presence also says that the folder is ours.
 LOCK: Final = "cryptoviz.lock"
+#: What runs in the folder, for commands.
+_RUNNING: Final = "running.json"
 #: Everything that is ever made in the folder. `empty` removes these and nothing else.
 _OURS: Final = (
     "postgres", "postgres.new", "postgres.log", "run-postgres", "valkey", "valkey.log", "run-valkey", "logs",
+    _RUNNING,
+)  # fmt: skip
+#: What a command must share with the `cryptoviz up` whose data it is about.
+_SHARED: Final = (
+    "bus", "partitions", "redis_url", "database_url", "exchange", "symbols", "binance_ws_url", "binance_rest_url",
 )  # fmt: skip
 
 
@@ -58,6 +67,24 @@ def holder(data: Path) -> int | None:
     except OSError:
         pass
     return None
+
+
+def announce(settings: Settings) -> None:
+    """Leave word of what runs in the held folder, for `attached`. Readable by its owner alone."""
+    path = settings.data / _RUNNING
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({name: getattr(settings, name) for name in _SHARED}))
+
+
+def attached(settings: Settings) -> Settings:
+    """Settings of the `cryptoviz up` that runs in `settings.data`, unless servers were named or none runs."""
+    if {"redis_url", "database_url"} & settings.model_fields_set or holder(settings.data) is None:
+        return settings
+    try:
+        shared = json.loads((settings.data / _RUNNING).read_text())
+    except (OSError, ValueError):
+        return settings
+    return settings.model_copy(update={**shared, "symbols": tuple(shared["symbols"])})
 
 
 def check_ours(data: Path) -> None:

@@ -140,6 +140,7 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
             )
             port = base.rpartition(":")[2]
             supervisor.add_worker("simulator", environment(settings), ("--port", port), speaks=False)
+        folder.announce(settings)
         for worker in _OTHERS:
             supervisor.add_worker(worker, environment(settings), death=_death_signal(worker))
         if name == "simulator":
