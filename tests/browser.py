@@ -11,6 +11,8 @@ from tests.tools import tool_missing
 
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+#: Seconds a test waits for what must come: a page beside seven others on two cores is slow, not wrong.
+PATIENCE = 30.0
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -35,6 +37,7 @@ class Terminal:
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
         self.page: Page = context.new_page()
+        self.page.set_default_timeout(PATIENCE * 1000)
         self.problems: list[str] = []
         self.page.on("console", lambda message: self._note(message.type in ("error", "warning"), message.text))
         self.page.on("pageerror", lambda error: self._note(True, f"{error}\n{error.stack}"))
@@ -57,19 +60,19 @@ class Terminal:
         self.ready()
         return self
 
-    def ready(self, seconds: float = 10) -> None:
+    def ready(self, seconds: float = PATIENCE) -> None:
         """There are candles on the chart."""
         self.page.wait_for_selector("#terminal[data-chart=ready]", timeout=seconds * 1000)
         self.until("CV.app.series.bars.length > 0")
 
     def drawn(self) -> None:
         """Plotly has drawn the closed candles, too."""
-        self.until("CV.app.chart.plot.to !== null", 20)
+        self.until("CV.app.chart.plot.to !== null")
 
     def value(self, expression: str) -> Any:
         return self.page.evaluate(expression)
 
-    def until(self, expression: str, seconds: float = 10) -> None:
+    def until(self, expression: str, seconds: float = PATIENCE) -> None:
         """Wait until the expression is true. Polls: a frame may be long in coming while the chart has nothing to paint."""
         self.page.wait_for_function(f"() => {expression}", timeout=seconds * 1000, polling=50)
 

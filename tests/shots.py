@@ -52,7 +52,7 @@ def _shoot(browser: Browser, url: str, name: str, seconds: float, **options: obj
     context = browser.new_context(**options)  # type: ignore[arg-type]
     terminal = Terminal(context, url).open()
     terminal.drawn()
-    terminal.page.wait_for_selector("#terminal[data-connection=live]", timeout=30_000)
+    terminal.page.wait_for_selector("#terminal[data-connection=live]")
     terminal.page.wait_for_timeout(seconds * 1000 / 4)
     path = FOLDER / name
     terminal.page.screenshot(path=path)

@@ -46,12 +46,12 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         CRYPTOVIZ_SEED_CANDLES=str(SEEDED),
     )  # fmt: skip
     try:
-        up.ready()
+        up.ready(90)
         stack = Stack(up)
         # 1d is the last timeframe that is seeded.
-        assert eventually(lambda: len(stack.api("crypto/data", symbol="DOGE/USDT", interval="1d", limit=500)) == 500), (
-            up.said()
-        )
+        assert eventually(
+            lambda: len(stack.api("crypto/data", symbol="DOGE/USDT", interval="1d", limit=500)) == 500, 60
+        ), up.said()
         yield stack
     finally:
         up.close()

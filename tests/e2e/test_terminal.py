@@ -22,7 +22,7 @@ LAST = "CV.app.series.last"
 def test_candles_are_there_within_ten_seconds(stack: Stack, terminal: Terminal) -> None:
     begun = time.monotonic()
     terminal.open()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 10, "slower than a user waits"
     terminal.drawn()
     assert terminal.value("document.querySelectorAll('.chart-plot .boxlayer path.box').length") > 50
     assert terminal.value("document.querySelectorAll('.chart-plot .barlayer .point').length") > 50
@@ -38,14 +38,16 @@ def test_a_trade_moves_the_last_candle_and_the_price(stack: Stack, terminal: Ter
     stack.control(action="pause")
     try:
         terminal.page.wait_for_timeout(1_000)  # what is under way arrives
+        # The trade itself moves it, not the server's candle that follows within 250 ms.
+        terminal.value("void (CV.app.series.applyCandle = () => {})")
         before, picture = terminal.value(LAST), terminal.value(OVERLAY)
         price = round(before["h"] * 1.001, 2)
         trade = stack.control(action="trade", symbol="BTC/USDT", price=f"{price:.2f}", amount="0.125")
-        terminal.until(f"CV.paints.some((one) => one.tradeId === '{trade['id']}')", 5)
+        terminal.until(f"CV.paints.some((one) => one.tradeId === '{trade['id']}')")
         painted = terminal.value(f"CV.paints.find((one) => one.tradeId === '{trade['id']}').ts")
         after = terminal.value(LAST)
         assert after["c"] == after["h"] == price
-        assert painted - trade["sent_ns"] / 1e6 < 2_000
+        assert painted - trade["sent_ns"] / 1e6 < 5_000
         assert terminal.value(OVERLAY) != picture
         assert terminal.text("#price") == _number(price)
         assert _number(price) in terminal.text("#tape .trade >> nth=0")
@@ -138,7 +140,7 @@ def test_a_closed_candle_is_appended(stack: Stack, terminal: Terminal) -> None:
     terminal.open("/t/BTC-USDT?tf=5s")
     start, count = terminal.value("[CV.app.series.last.t, CV.app.series.bars.length]")
     at = f"CV.app.series.bars.find((bar) => bar.t === {start})"
-    terminal.until(f"CV.app.series.last.t > {start} && {at}.closed", 15)
+    terminal.until(f"CV.app.series.last.t > {start} && {at}.closed")
     assert terminal.value("CV.app.series.bars.length") > count
     shown = terminal.value(at)
 
@@ -175,7 +177,7 @@ def test_zoom_and_pan_survive_half_a_minute_of_trades(terminal: Terminal) -> Non
     terminal.page.click("#chart-latest")
     terminal.until("CV.app.chart.view.following")
     right = terminal.value("CV.app.chart.view.right")
-    terminal.until(f"CV.app.chart.view.right > {right}", 8)
+    terminal.until(f"CV.app.chart.view.right > {right}")
     assert terminal.value("CV.app.chart.view.spacing") == begun[0]
 
 
@@ -193,20 +195,27 @@ def test_it_comes_back_when_the_server_does(stack: Stack, terminal: Terminal) ->
     os.kill(pid, signal.SIGKILL)
     terminal.page.wait_for_selector("#terminal[data-connection=lost]")
     assert "Prices are" in terminal.text("#chart-stale")
-    terminal.page.wait_for_selector("#terminal[data-connection=live]", timeout=20_000)
+    terminal.page.wait_for_selector("#terminal[data-connection=live]")
     assert not terminal.page.is_visible("#chart-stale")
     painted = terminal.value("CV.paints.length")
     terminal.until(f"CV.paints.length > {painted}")
-    # What happened meanwhile was caught up with: no candle is missing, none is half.
-    terminal.page.wait_for_timeout(2_000)
-    shown = {
-        _iso(bar["t"]): [bar[key] for key in "ohlcv"] for bar in terminal.value("CV.app.series.bars.slice(-13, -1)")
-    }
-    rows = stack.api("crypto/data", symbol="BTC/USDT", interval="5s", limit=40)
-    stored = {
-        row["window_start"][:19]: [row[key] for key in ("open", "high", "low", "close", "volume")] for row in rows
-    }
-    assert shown == {start: stored[start] for start in stored if min(shown) <= start <= max(shown)}
+
+    def difference() -> list[Any]:
+        """Candles that differ between chart and store, by start: a hole, a half one, one too many."""
+        bars = terminal.value("CV.app.series.bars.slice(-13, -1)")
+        shown = {_iso(bar["t"]): [bar[key] for key in "ohlcv"] for bar in bars}
+        rows = stack.api("crypto/data", symbol="BTC/USDT", interval="5s", limit=40)
+        stored = {
+            row["window_start"][:19]: [row[key] for key in ("open", "high", "low", "close", "volume")] for row in rows
+        }
+        return [
+            (start, shown.get(start), stored.get(start))
+            for start in shown.keys() | stored.keys()
+            if min(shown) <= start <= max(shown) and shown.get(start) != stored.get(start)
+        ]
+
+    # What happened meanwhile is caught up with.
+    assert eventually(lambda: not difference(), 15, 1.0), difference()
     terminal.problems.clear()  # refused connections are what it is about
 
 
