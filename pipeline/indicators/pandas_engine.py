@@ -27,6 +27,8 @@ with warnings.catch_warnings():
     from pandas_ta_classic import Imports
 
 Imports["talib"] = Imports["tulipy"] = False
+#: Category → names, as the library sorts itself.
+CATEGORIES: Final[dict[str, list[str]]] = library.Category
 
 #: Prices are brought to this magnitude: far above the library's epsilon, far below any overflow.
 _MAGNITUDE: Final = 20
@@ -61,6 +63,24 @@ def call(function: str, source: pd.DataFrame, inputs: Sequence[str], **parameter
     if out is None:
         return None
     return out.to_frame() if isinstance(out, pd.Series) else out
+
+
+def function(name: str) -> Callable[..., Any]:
+    """The library's own, for the catalogue to look at."""
+    found: Callable[..., Any] = getattr(library, name)
+    return found
+
+
+def computed(name: str, inputs: Sequence[str], bars: Sequence[Bar], **parameters: Any) -> list[tuple[int, Figures]]:
+    """(time, figures) of any indicator of the library: its outputs under its own names, `value` being the first of them."""
+    found = call(name, frame(bars), inputs, **parameters) if bars else None
+    if found is None:
+        return []
+    table = found.reindex(pd.DatetimeIndex(frame(bars).index)).select_dtypes(["number", "bool"]).astype(float)
+    if table.empty:
+        return []
+    table.insert(0, "value", table.iloc[:, 0])
+    return rows(bars, table)
 
 
 def streamed(type_: str, bars: Sequence[Bar], **parameters: Parameter) -> list[tuple[int, Figures]]:
