@@ -4,7 +4,7 @@
   const CV = (window.CV = window.CV || {});
 
   const EVERY = 5_000;
-  const PATIENCE = 400; // ms the page waits for the first word, so that the banner does not push it down later
+  const PATIENCE = 1_500; // ms the page waits for the first word, so that the banner does not push it down later
   const SOURCES = {
     simulator: ['Simulated market', 'Made-up prices. Nothing here can be traded.'],
     replay: ['Replay', 'A recording is playing: prices of the past.'],
