@@ -6,6 +6,7 @@ from typing import Final, cast
 import redis
 from flask import Flask, current_app
 
+from dashboard.indicator_series import IndicatorSeries
 from dashboard.series import Series
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
@@ -22,6 +23,7 @@ class Services:
     live: LiveReader
     reader: Reader
     series: Series
+    indicators: IndicatorSeries
 
 
 def mount(server: Flask, settings: Settings) -> None:
@@ -30,7 +32,7 @@ def mount(server: Flask, settings: Settings) -> None:
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
     live = LiveReader(client)
     reader = Reader(engine(settings.database_url))
-    server.config[_KEY] = Services(settings, client, live, reader, Series(reader, live))
+    server.config[_KEY] = Services(settings, client, live, reader, Series(reader, live), IndicatorSeries(reader))
 
 
 def services(server: Flask | None = None) -> Services:

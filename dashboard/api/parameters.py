@@ -19,6 +19,7 @@ _EXAMPLES: Final = {
     "trades": "/api/v1/crypto/trades?symbol=BTC/USDT&limit=100",
     "latest": "/api/v1/crypto/latest?symbol=BTC/USDT",
     "stats": "/api/v1/stats?symbol=BTC/USDT",
+    "indicators": "/api/v1/indicators/rsi?symbol=BTC/USDT&interval=1m&length=21",
 }
 _EXCHANGE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 

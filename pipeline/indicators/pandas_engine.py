@@ -8,6 +8,7 @@ two (it replaces a range of zero by 2.2e-16, which is no small number where pric
 (its MFI and PSAR begin a bar early), and a ratio of nothing to nothing gets the value that incremental/ gives it.
 """
 
+import logging
 import math
 import threading
 import warnings
@@ -27,6 +28,8 @@ with warnings.catch_warnings():
     from pandas_ta_classic import Imports
 
 Imports["talib"] = Imports["tulipy"] = False
+# It warns of every series that is shorter than a window: here that is an empty answer, and nobody's mistake.
+logging.getLogger("pandas_ta_classic").setLevel(logging.ERROR)
 #: Category → names, as the library sorts itself.
 CATEGORIES: Final[dict[str, list[str]]] = library.Category
 

@@ -3,6 +3,7 @@
 Paging is by key (`after`), never by offset: a page costs the same wherever it lies, and rows that arrive meanwhile move nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -45,6 +46,26 @@ class TradeRow(msgspec.Struct):
     created_at: datetime
 
 
+class IndicatorRow(msgspec.Struct, omit_defaults=True):
+    """Figures that are not set are left out of the answer (CONTRACT §2)."""
+
+    time: datetime
+    symbol: str
+    timeframe: str
+    indicator_type: str
+    created_at: datetime
+    value: float | None = None
+    value_signal: float | None = None
+    value_histogram: float | None = None
+    upper_band: float | None = None
+    middle_band: float | None = None
+    lower_band: float | None = None
+    support_level: float | None = None
+    resistance_level: float | None = None
+    support_strength: float | None = None
+    resistance_strength: float | None = None
+
+
 class SpanRow(msgspec.Struct):
     """What a stretch of a series amounts to; None where there is no candle."""
 
@@ -63,6 +84,7 @@ class TradeKey(NamedTuple):
 
 _CANDLE: Final = ", ".join(CandleRow.__struct_fields__)
 _TRADE: Final = ", ".join(TradeRow.__struct_fields__)
+_INDICATOR: Final = ", ".join(IndicatorRow.__struct_fields__)
 
 # The index of the primary key is walked from pair to pair: a plain DISTINCT would read every candle of the table.
 _SYMBOLS: Final = """
@@ -153,6 +175,48 @@ class Reader:
             f"ORDER BY event_ts {order}, length(trade_id) {order}, trade_id {order} LIMIT :limit"
         )
         return [TradeRow(*row) for row in self._rows(sql, values)]
+
+    def indicators(
+        self,
+        exchange: str,
+        symbol: str,
+        timeframe: str,
+        type_: str,
+        *,
+        limit: int,
+        ascending: bool,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        after: datetime | None = None,
+    ) -> list[IndicatorRow]:
+        """Up to `limit` bars of one indicator with start ≤ time ≤ end, in order, those past `after` only."""
+        where = ["exchange = :exchange", "symbol = :symbol", "timeframe = :timeframe", "indicator_type = :type"]
+        values: dict[str, Any] = {
+            "exchange": exchange, "symbol": symbol, "timeframe": timeframe, "type": type_, "limit": limit,
+        }  # fmt: skip
+        if start is not None:
+            where.append("time >= :start")
+            values["start"] = start
+        if end is not None:
+            where.append("time <= :end")
+            values["end"] = end
+        if after is not None:
+            where.append(f"time {'>' if ascending else '<'} :after")
+            values["after"] = after
+        order = "ASC" if ascending else "DESC"
+        sql = f"SELECT {_INDICATOR} FROM indicators WHERE {' AND '.join(where)} ORDER BY time {order} LIMIT :limit"  # noqa: S608
+        return [IndicatorRow(*row) for row in self._rows(sql, values)]
+
+    def newest_indicators(self, exchange: str, symbol: str, timeframe: str, types: Sequence[str]) -> list[IndicatorRow]:
+        """The newest bar of each of `types` that has one, in their order."""
+        # One short walk of the index per type: DISTINCT ON would read the whole series.
+        sql = (
+            f"SELECT newest.* FROM unnest(CAST(:types AS text[])) WITH ORDINALITY AS asked (type, place), LATERAL ("  # noqa: S608
+            f"SELECT {_INDICATOR} FROM indicators WHERE exchange = :exchange AND symbol = :symbol AND timeframe = :timeframe "
+            "AND indicator_type = asked.type ORDER BY time DESC LIMIT 1) AS newest ORDER BY asked.place"
+        )
+        values = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "types": list(types)}
+        return [IndicatorRow(*row) for row in self._rows(sql, values)]
 
     def symbols(self, since: datetime) -> list[str]:
         """Symbols with a 1m candle that ended after `since`."""
