@@ -12,12 +12,15 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.fingerprint import build_fingerprint
 from flask import Flask
 
+from dashboard import compression
 from dashboard.pages import terminal
 from pipeline.settings import Settings
 
 _HERE: Final = Path(__file__).resolve().parent
 #: In the checkout beside the packages, in the wheel inside this one.
 ASSETS: Final = next(folder for folder in (_HERE / "_assets", _HERE.parent / "assets") if folder.is_dir())
+
+_PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 # theme.js comes first and blocks: no page is painted in the wrong colours. plot.js fetches Plotly once there are candles.
 _FRAME: Final = """<!DOCTYPE html>
@@ -62,9 +65,13 @@ def mount(server: Flask, settings: Settings) -> Dash:
     return app
 
 
+def warm(server: Flask) -> None:
+    """Compress the largest file ahead of the first visitor. May run in a thread."""
+    compression.warm(server, _plotly_url(), _PLOTLY.read_bytes())
+
+
 def _plotly_url() -> str:
     """The plotly.js of the plotly package, as Dash serves it; named by version, so that browsers keep it for good."""
-    path = "package_data/plotly.min.js"
-    file = Path(plotly.__file__).parent / path
-    name = build_fingerprint(path, dash.__version__ + plotly.__version__, int(file.stat().st_mtime))
+    path = f"package_data/{_PLOTLY.name}"
+    name = build_fingerprint(path, dash.__version__ + plotly.__version__, int(_PLOTLY.stat().st_mtime))
     return f"/_dash-component-suites/plotly/{name}"

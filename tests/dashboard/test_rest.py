@@ -1,6 +1,7 @@
 """REST as a program meets it: CONTRACT §2."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from dashboard.app import create_app
+from dashboard.page import warm
 from pipeline import status
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import candle_data
@@ -298,3 +300,18 @@ def test_every_answer_carries_the_headers_of_a_careful_server(web: FlaskClient) 
         assert "script-src 'self'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_files_are_compressed_once_and_answers_never_kept(web: FlaskClient, store: Store) -> None:
+    server = web.application
+    cache = server.extensions["compression"].cache
+    page = web.get("/").text
+    (plotly,) = re.findall(r'"plotly" content="([^"]+)"', page)
+    warm(server)
+    kept = cache.get(f"br;{plotly}?")
+    assert web.get(plotly, headers={"Accept-Encoding": "br"}).data == kept
+    store.write([], [candle(n) for n in range(50)])
+    url = "/api/v1/crypto/data?symbol=BTCUSDT"
+    first = web.get(url, headers={"Accept-Encoding": "br"}).data
+    store.write([], [candle(99)])
+    assert web.get(url, headers={"Accept-Encoding": "br"}).data != first
