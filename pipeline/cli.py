@@ -1,6 +1,7 @@
 """The `cryptoviz` command. Everything heavy is imported by the command that needs it, so each starts fast."""
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -89,6 +90,14 @@ def bridge() -> None:
 
 
 @app.command()
+def keeper() -> None:
+    """Worker: keeps history whole, at leisure."""
+    # Before anything heavy is imported: what others do at the same time is more urgent.
+    os.nice(10)
+    _work("keeper", "pipeline.workers.keeper")
+
+
+@app.command()
 def web(host: Host = None, port: Port = None) -> None:
     """Worker: pages, REST and WebSocket."""
     # By name: pipeline never imports dashboard.
@@ -146,6 +155,30 @@ def doctor(host: Host = None, port: Port = None, data: Data = None) -> None:
     from pipeline.doctor import examine
 
     raise typer.Exit(examine(settings, typer.echo))
+
+
+@app.command()
+def backfill(
+    symbol: Annotated[
+        list[str] | None, typer.Option(help="Symbol, like BTC/USDT; may be repeated. [default: all]")
+    ] = None,
+    timeframe: Annotated[list[str] | None, typer.Option(help="1m … 1d; may be repeated. [default: all]")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From when: a time like 2026-01-31, or days like 30d. [default: backfill_days]")
+    ] = None,
+    exchange: ExchangeName = None,
+    data: Data = None,
+) -> None:
+    """Fetch what is missing of the exchange's candles, newest first. May be stopped and run again at any time."""
+    settings = _attached(load(data=data, exchange=exchange, symbols=",".join(symbol) if symbol else None))
+    _set_up_logs(settings, "backfill")
+    from pipeline.keeping.backfill import KEPT
+    from pipeline.keeping.command import run
+
+    counts = run(settings, settings.symbols, tuple(timeframe or KEPT), since)
+    typer.echo(f"{counts.candles} candles fetched; {counts.done} of {counts.windows} missing windows are there now")
+    if counts.failed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     seed_candles: int = Field(
         500, ge=0, le=5000, description="Newest candles per symbol and timeframe taken from the exchange at start."
     )
+    backfill_days: int = Field(
+        7,
+        ge=0,
+        le=3650,
+        description="Days of 1m candles kept whole from the exchange's history, and as many candles of each coarser timeframe.",
+    )
 
     # Simulator
     simulator_seed: int = Field(1, description="Seed of the simulated market; the same seed gives the same market.")

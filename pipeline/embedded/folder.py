@@ -77,14 +77,18 @@ def announce(settings: Settings) -> None:
 
 
 def attached(settings: Settings) -> Settings:
-    """Settings of the `cryptoviz up` that runs in `settings.data`, unless servers were named or none runs."""
+    """`settings` with the servers of the `cryptoviz up` that runs in `settings.data`; what was named otherwise stays.
+
+    As they are when servers were named, or none runs.
+    """
     if {"redis_url", "database_url"} & settings.model_fields_set or holder(settings.data) is None:
         return settings
     try:
         shared = json.loads((settings.data / _RUNNING).read_text())
     except (OSError, ValueError):
         return settings
-    return settings.model_copy(update={**shared, "symbols": tuple(shared["symbols"])})
+    shared["symbols"] = tuple(shared["symbols"])
+    return settings.model_copy(update={k: v for k, v in shared.items() if k not in settings.model_fields_set})
 
 
 def check_ours(data: Path) -> None:

@@ -147,6 +147,8 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
             await_listener(settings.binance_rest_url, stop)
         if not stop.is_set():
             supervisor.add_worker("collector", environment(settings))
+            # Nobody waits for it: it is not among the WORKERS.
+            supervisor.add_worker("keeper", environment(settings))
         supervisor.run(stop, _Announcer(client, screen.say, settings).tick)
         screen.say("", "stopping")
     finally:

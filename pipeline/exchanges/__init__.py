@@ -2,13 +2,16 @@
 
 from pipeline.errors import SetupError
 from pipeline.exchanges.base import Exchange
+from pipeline.exchanges.weights import Weights
 from pipeline.settings import Settings
 
 REPLAY = "replay:"
 
 
-def open_exchange(settings: Settings) -> Exchange:
+def open_exchange(settings: Settings, weights: Weights | None = None) -> Exchange:
     """The exchange that `settings.exchange` names. Nothing is connected yet. Raises SetupError.
+
+    Its REST calls are counted in `weights`, where the exchange counts them.
 
     `simulator` is Binance's client pointed at the simulator by the base URLs; `auto` has been decided by whoever starts the
     workers, and alone means Binance.
@@ -21,7 +24,6 @@ def open_exchange(settings: Settings) -> Exchange:
     if name in ("binance", "simulator", "auto"):
         from pipeline.exchanges.binance import Binance
 
-        return Binance(
-            settings.binance_ws_url, settings.binance_rest_url, "simulator" if name == "simulator" else "binance"
-        )
+        source = "simulator" if name == "simulator" else "binance"
+        return Binance(settings.binance_ws_url, settings.binance_rest_url, source, weights=weights)
     raise SetupError(f"exchange: '{name}' is not known; use auto, binance, simulator or replay:FILE[,FILE…]")

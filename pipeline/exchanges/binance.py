@@ -13,6 +13,7 @@ from pipeline.exchanges.base import Event, Exchange, Health
 from pipeline.exchanges.binance_frames import FrameReader, Goodbye
 from pipeline.exchanges.binance_rest import BinanceRest
 from pipeline.exchanges.sockets import Endpoint, RawFrame, Sockets, Timings
+from pipeline.exchanges.weights import Weights
 from pipeline.model import Candle, Market, Trade
 from pipeline.symbols import plain
 
@@ -41,10 +42,11 @@ class Binance(Exchange):
         timings: Timings | None = None,
         streams: Sequence[str] = STREAMS,
         per_connection: int = STREAMS_PER_CONNECTION,
+        weights: Weights | None = None,
     ) -> None:
         self.source = source
         self._ws_url = ws_url.rstrip("/")
-        self._rest = BinanceRest(rest_url, self.label)
+        self._rest = BinanceRest(rest_url, self.label, weights=weights)
         self._timings = timings
         #: Names of the streams subscribed to for each symbol; read when `stream` or `frames` begins.
         self.streams = streams

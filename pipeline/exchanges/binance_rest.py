@@ -9,15 +9,17 @@ import httpx
 import msgspec
 
 from pipeline.errors import ExchangeUnavailable
+from pipeline.exchanges.weights import LIMIT, Weights
 from pipeline.model import Candle, Market, Trade
 from pipeline.symbols import plain
 from pipeline.timeframes import TIMEFRAMES
 
 #: Rows a call gives at most.
 PAGE: Final = 1000
-#: Request weight a minute (exchangeInfo says 6000 in 2025), and the share we use: other programs share our address.
-WEIGHT_LIMIT: Final = 6000
+#: The share of the request weight that we use: other programs share our address.
 WEIGHT_SHARE: Final = 0.8
+#: What a call weighs, by its path's end; in 2025.
+_WEIGHTS: Final = {"time": 1, "exchangeInfo": 20, "klines": 2, "historicalTrades": 25}
 #: A window that ended less than so long ago (ms) may still be changing: its last trades are on their way into the kline.
 SETTLING: Final = 2000
 #: Our measure of the exchange's clock is taken again after so long (s): machines drift.
@@ -66,9 +68,12 @@ _clock = msgspec.json.Decoder(_Clock).decode
 class BinanceRest:
     """Every method raises ExchangeUnavailable; while the exchange has asked for a pause, at once and without a request."""
 
-    def __init__(self, base_url: str, label: str = "BINANCE", timeout: float = 10.0) -> None:
+    def __init__(
+        self, base_url: str, label: str = "BINANCE", timeout: float = 10.0, weights: Weights | None = None
+    ) -> None:
         self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout)
         self._label = label
+        self._weights = weights
         self._paused_until = 0.0
         self._skew = 0  # the exchange's clock minus ours, ms
         self._skew_at = -CLOCK_AGE
@@ -147,6 +152,8 @@ class BinanceRest:
         left = self._paused_until - time.monotonic()
         if left > 0:
             raise ExchangeUnavailable(f"{path}: the exchange asked for a pause", left)
+        if self._weights is not None and (wait := await self._weights.take(_WEIGHTS[path.rpartition("/")[2]])):
+            raise ExchangeUnavailable(f"{path}: no request weight left, or a pause", wait)
         try:
             response = await self._client.get(path, params=params)
         except (httpx.HTTPError, OSError) as error:
@@ -154,12 +161,17 @@ class BinanceRest:
         if response.status_code in _BANNED:
             pause = _seconds(response.headers.get("Retry-After"), 60.0)
             self._paused_until = time.monotonic() + pause
+            if self._weights is not None:
+                await self._weights.pause(pause)
             raise ExchangeUnavailable(f"{path}: too many requests, told to wait {pause:g} s", pause)
         if response.status_code >= 500:
             raise ExchangeUnavailable(f"{path}: HTTP {response.status_code}")
         if response.status_code >= 400:
             raise _Refused(f"{path}: HTTP {response.status_code} {response.text[:200]}")
-        if _seconds(response.headers.get("X-MBX-USED-WEIGHT-1M"), 0.0) > WEIGHT_LIMIT * WEIGHT_SHARE:
+        used = _seconds(response.headers.get("X-MBX-USED-WEIGHT-1M"), 0.0)
+        if self._weights is not None:
+            await self._weights.told(int(used))
+        if used > LIMIT * WEIGHT_SHARE:
             # The count starts again with each minute of the clock.
             self._paused_until = time.monotonic() + 60 - time.time() % 60
         return response.content

@@ -25,6 +25,7 @@ from pipeline.collecting.publisher import CAPACITY, Publisher
 from pipeline.collecting.repair import Repairs
 from pipeline.exchanges import open_exchange
 from pipeline.exchanges.base import Event, Exchange
+from pipeline.exchanges.weights import Weights
 from pipeline.live import LivePublisher, channel
 from pipeline.model import Book, Ticker, Trade
 from pipeline.settings import Settings
@@ -32,6 +33,8 @@ from pipeline.settings import Settings
 _log = structlog.get_logger(__name__)
 
 NAME: Final = "collector"
+#: Share of the exchange's request weight: other programs share our address, and who can wait takes less.
+_SHARE: Final = 0.8
 #: Seconds without any event after which we say that we wait.
 QUIET: Final = 30.0
 #: Seconds between two books of a symbol on the live bridge: the eye follows 4 a second.
@@ -41,8 +44,10 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Collect until `stop` is set. Raises SetupError for an exchange or recording that cannot be."""
-    exchange = open_exchange(settings)
+    client = redis.Redis.from_url(settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0)
+    exchange = open_exchange(settings, Weights(client, settings.binance_rest_url, _SHARE))
     asyncio.run(Collector(settings, exchange).run(stop))
+    client.close()
 
 
 class Collector:

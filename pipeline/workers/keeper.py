@@ -1,0 +1,123 @@
+"""Keeps history whole: backfill, at leisure.
+
+It never stands in the way of the live path: it starts when the collector has filled the charts, asks for a page at a time
+with pauses between, takes the smaller share of the exchange's weight, and runs at a low priority (pipeline.cli).
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import redis
+import structlog
+
+from pipeline import bus as buses
+from pipeline import status
+from pipeline.backoff import Backoff
+from pipeline.bus.topics import BARS
+from pipeline.errors import ExchangeUnavailable
+from pipeline.exchanges import REPLAY, open_exchange
+from pipeline.exchanges.base import Exchange
+from pipeline.exchanges.weights import Weights
+from pipeline.keeping.backfill import Backfill, default
+from pipeline.keeping.patience import patiently
+from pipeline.settings import Settings
+from pipeline.store.progress import Progress
+from pipeline.store.session import Session
+
+_log = structlog.get_logger(__name__)
+
+NAME: Final = "keeper"
+#: Share of the exchange's request weight: half of what the collector may use.
+_SHARE: Final = 0.4
+#: Seconds before the first page: by then the collector has its charts' newest candles.
+FIRST: Final = 20.0
+#: Seconds between two pages: a thousand candles a second are a twentieth of a core for all who read them.
+PAUSE: Final = 1.0
+#: Seconds until the next look at what is missing, which then is what we made ourselves since.
+AGAIN: Final = 3600.0
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Until `stop` is set. Raises SetupError for an exchange that cannot be."""
+    asyncio.run(Keeper(settings).run(stop))
+
+
+class Keeper:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redis: redis.Redis = redis.Redis.from_url(
+            settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0
+        )
+        self._bus = buses.connect(settings)
+        self._session = Session(settings.database_url)
+        self._exchange: Exchange | None = None
+        self._backfill: Backfill | None = None
+        self._trouble = ""
+        if not settings.exchange.startswith(REPLAY):
+            # A replay has neither history nor anybody to ask.
+            exchange = open_exchange(settings, Weights(self._redis, settings.binance_rest_url, _SHARE))
+            self._exchange = exchange
+            self._backfill = Backfill(exchange, self._bus, Progress(self._session), pause=PAUSE)
+
+    async def run(self, stop: threading.Event) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._reports())]
+                if self._exchange is not None and self._backfill is not None:
+                    tasks.append(group.create_task(self._fill(self._exchange, self._backfill)))
+                while not stop.is_set():  # noqa: ASYNC110 - set on another thread
+                    await asyncio.sleep(0.05)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            if self._exchange is not None:
+                with suppress(Exception):
+                    await self._exchange.close()
+            status.report(self._redis, NAME, "stopped")
+            self._session.close()
+            self._bus.close()
+            self._redis.close()
+
+    async def _fill(self, exchange: Exchange, backfill: Backfill) -> None:
+        await patiently(self._say, self._bus.ensure_topics, BARS)
+        await asyncio.sleep(FIRST)
+        symbols = await self._traded(exchange)
+        while True:
+            await backfill.plan(default(symbols, self._settings.backfill_days))
+            counts = await backfill.run()
+            if counts.windows:
+                _log.info("history filled", candles=counts.candles, left=counts.failed)
+            await asyncio.sleep(AGAIN)
+
+    async def _traded(self, exchange: Exchange) -> Sequence[str]:
+        """The symbols that the exchange knows; of others the collector complains."""
+        backoff = Backoff()
+        while True:
+            try:
+                known = await exchange.markets(self._settings.symbols)
+            except ExchangeUnavailable as error:
+                self._say(str(error))
+                await asyncio.sleep(backoff.next(error.retry_after))
+            else:
+                self._say("")
+                return [symbol for symbol in self._settings.symbols if symbol in known]
+
+    async def _reports(self) -> None:
+        while True:
+            trouble, facts = self._trouble, {}
+            if self._backfill is not None:
+                counts = self._backfill.counts
+                trouble = trouble or self._backfill.trouble
+                facts = {
+                    "backfill_windows": counts.windows, "backfill_done": counts.done, "backfill_failed": counts.failed,
+                }  # fmt: skip
+            await asyncio.to_thread(
+                status.report, self._redis, NAME, "waiting" if trouble else "running", trouble, **facts
+            )
+            await asyncio.sleep(1.0)
+
+    def _say(self, trouble: str) -> None:
+        self._trouble = trouble
