@@ -1,8 +1,10 @@
 """Binance's public REST routes over the simulated exchange."""
 
+import asyncio
 import re
+import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -11,6 +13,9 @@ from pipeline.exchanges.simulator.bars import INTERVALS
 from pipeline.exchanges.simulator.exchange import Exchange
 from pipeline.exchanges.simulator.frames import Voice
 
+#: Seconds that an answer is worked on between two looks at the sockets: a thousand klines of the past take 0.2 s to make up, and
+#: the market must not stand still for that long.
+_TURN: Final = 0.002
 _LIMIT: Final = re.compile(r"^[0-9]{1,20}$")
 Query = Mapping[str, str]
 
@@ -31,7 +36,7 @@ class Rest:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._used = (0, 0)
-        self._routes: dict[str, tuple[int, Callable[[Query], bytes]]] = {
+        self._routes: dict[str, tuple[int, Callable[[Query], bytes | AsyncIterator[bytes]]]] = {
             "ping": (1, lambda _: b"{}"),
             "time": (1, lambda _: orjson.dumps({"serverTime": self._now()})),
             "exchangeInfo": (20, self._info),
@@ -45,8 +50,8 @@ class Rest:
             "ticker/bookTicker": (2, self._book_ticker),
         }
 
-    def answer(self, path: str, query: Query) -> bytes:
-        """The JSON body. Raises Refused."""
+    def answer(self, path: str, query: Query) -> bytes | AsyncIterator[bytes]:
+        """The JSON body, in parts where it takes long to make. Raises Refused."""
         route = self._routes.get(path.removeprefix("/api/v3/"))
         if route is None:
             raise Refused(-1, "Not found.", 404)
@@ -84,7 +89,7 @@ class Rest:
             raise Refused(-1100, "Illegal characters found in parameter 'symbols'.")
         return [self._voice({"symbol": name}) for name in names]
 
-    def _klines(self, query: Query) -> bytes:
+    def _klines(self, query: Query) -> AsyncIterator[bytes]:
         voice = self._voice(query)
         interval = query.get("interval", "")
         if not interval:
@@ -100,12 +105,11 @@ class Rest:
             first = max(first, voice.bars.first_ms(length))
             last = min(last, first + (limit - 1) * length)
         p, q, v = voice.price, voice.amount, voice.value
-        rows = ",".join(
+        return _spread(
             f'[{at},"{p[b.open]}","{p[b.high]}","{p[b.low]}","{p[b.close]}","{q[b.volume]}",{at + length - 1},'
             f'"{v[b.quote]}",{b.trades},"{q[b.buy]}","{v[b.buy_quote]}","0"]'
             for at, b in voice.bars.klines(length, first, last)
         )
-        return f"[{rows}]".encode()
 
     def _trades(self, query: Query) -> bytes:
         voice = self._voice(query)
@@ -274,6 +278,20 @@ def trade_rows(voice: Voice, start: int, end: int) -> list[bytes]:
         ).encode()
         for i in range(start - base, end - base)
     ]
+
+
+async def _spread(rows: Iterable[str]) -> AsyncIterator[bytes]:
+    """A JSON array, made in turns with the rest of the exchange's work."""
+    part = "["
+    turn = time.perf_counter() + _TURN
+    for number, row in enumerate(rows):
+        part += f",{row}" if number else row
+        if time.perf_counter() > turn:
+            yield part.encode()
+            part = ""
+            await asyncio.sleep(0)
+            turn = time.perf_counter() + _TURN
+    yield f"{part}]".encode()
 
 
 def _number(query: Query, key: str, default: int) -> int:
