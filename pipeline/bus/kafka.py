@@ -36,6 +36,8 @@ class KafkaBus:
             # A broker that comes back is found within a second.
             "reconnect.backoff.max.ms": 1_000,
             "socket.connection.setup.timeout.ms": 5_000,
+            # A minute by default: so long, and longer, a commit could hang that was on its way when its broker died.
+            "socket.timeout.ms": 6_000,
             "socket.keepalive.enable": True,
             # Fatal things only. Trouble with connections reaches us as errors; the library would log every attempt.
             "log_level": 2,

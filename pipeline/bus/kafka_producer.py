@@ -97,13 +97,13 @@ class _Session:
     def close(self) -> None:
         # What is still here is of calls that have not returned: they hear that it came to nothing.
         self.producer.purge()
-        self.producer.flush(1)
         self._open = False
         self._thread.join()
 
     def _listen(self) -> None:
         while self._open:
             self.producer.poll(0.1)
+        self.producer.flush(1)
 
     def _note(self, error: KafkaError) -> None:
         if error.fatal():

@@ -1,8 +1,8 @@
 """A group's member reading partitions of Kafka.
 
-The group shares out the partitions of the first topic only; whoever is given its partition n reads partition n of all the topics.
-Kafka's assignors would spread each topic on its own, cooperative ones at least, and a symbol's trades and tickers would lie with
-different members. Positions of all topics are committed in the group as usual.
+The group shares out the partitions of the first topic only, and whoever is given its partition n reads partition n of all the
+topics: the cooperative assignor spreads each topic on its own, and a symbol's trades and tickers would lie with different members.
+Positions of all topics are committed in the group as usual.
 """
 
 import time

@@ -163,17 +163,17 @@ def test_the_listeners_position_wins_and_none_means_the_committed_one(bus_under_
     assert sorted(partition for _, what, partition in notes.log if what == "assigned") == sorted(early)
 
 
-def test_reading_goes_on_from_positions(bus_under_test: Server) -> None:
+def test_reading_goes_on_from_positions(real_bus: Server) -> None:
     """A worker that keeps its positions itself and never commits loses and repeats nothing, wherever it stopped."""
-    topic, group = bus_under_test.topic(), bus_under_test.name("group")
-    bus = bus_under_test.make_bus()
+    topic, group = real_bus.topic(), real_bus.name("group")
+    bus = real_bus.make_bus()
     for start in range(0, 60, 6):
         bus.publish(topic, records(6, start))
     notes = Notes()
     got: list[Message] = []
     end = time.monotonic() + 60
     while len(got) < 60 and time.monotonic() < end:
-        member = bus_under_test.subscribe(group, [topic], notes)
+        member = real_bus.subscribe(group, [topic], notes)
         polled: list[Message] = []
         while not polled and time.monotonic() < end:
             polled = member.poll(0.5, 20)

@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AdminClient, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
-from pipeline.bus import kafka_producer, kafka_reader
+from pipeline.bus import kafka, kafka_producer, kafka_reader
 from pipeline.bus.base import BusUnavailable, Message, Record, TopicPartition
 from pipeline.bus.deadletters import dead_letter
 from pipeline.bus.kafka import KafkaBus
@@ -260,6 +260,7 @@ def test_a_broker_that_is_killed_and_comes_back(
     make_broker: Callable[[], Broker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(kafka_producer._SETTINGS, "delivery.timeout.ms", 3000)
+    monkeypatch.setattr(kafka, "_PATIENCE", 2.0)
     broker = make_broker()
     bus = KafkaBus(broker.start())
     bus.ensure_topics(["t"])
