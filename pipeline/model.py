@@ -24,6 +24,8 @@ class Trade(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="trade"
     trade_id: str
     #: Trades this one stands for: more than 1 only for an exchange's aggregates.
     count: int = 1
+    #: Fetched by its id after a break, not heard live.
+    repaired: bool = False
 
 
 class Candle(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="bar"):

@@ -88,10 +88,12 @@ def trade_record(trade: Trade, source: str = "collector-ws") -> Record:
         start = f'{{"type":"trade","exchange":"{trade.exchange}","symbol":"{trade.symbol}","event_ts":'
         known = _heads[trade.exchange, trade.symbol, source] = (f"{trade.exchange}|{name}".encode(), headers, start)
     key, headers, start = known
-    aggregate = f',"count":{trade.count}' if trade.count != 1 else ""
+    rare = f',"count":{trade.count}' if trade.count != 1 else ""
+    if trade.repaired:
+        rare += ',"repaired":true'
     value = (
         f'{start}{trade.ts},"price":{number(trade.price)},"amount":{number(trade.amount)},'
-        f'"side":"{trade.side}","trade_id":"{trade.trade_id}"{aggregate}}}'
+        f'"side":"{trade.side}","trade_id":"{trade.trade_id}"{rare}}}'
     )
     return Record(key, value.encode(), headers)
 

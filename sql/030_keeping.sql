@@ -12,3 +12,21 @@ CREATE TABLE IF NOT EXISTS backfill_progress (
     updated_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (exchange, symbol, timeframe, range_start)
 );
+
+-- How a trade came: 'live' over the socket, 'repair' fetched by its id after a break. The index finds the hours that repairs
+-- completed; it holds those rows alone.
+ALTER TABLE trades ADD COLUMN IF NOT EXISTS source text NOT NULL DEFAULT 'live';
+CREATE INDEX IF NOT EXISTS trades_repaired ON trades (created_at) WHERE source <> 'live';
+
+-- Trades that are missing for good: the ids, both included, and the times of the trades on either side.
+CREATE TABLE IF NOT EXISTS gaps (
+    exchange    text        NOT NULL,
+    symbol      text        NOT NULL,
+    first_id    bigint      NOT NULL,
+    last_id     bigint      NOT NULL CHECK (last_id >= first_id),
+    starts_at   timestamptz NOT NULL,
+    ends_at     timestamptz NOT NULL,
+    reason      text        NOT NULL,
+    noted_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (exchange, symbol, first_id, last_id)
+);

@@ -43,6 +43,12 @@ def test_a_trade_comes_back_to_the_last_digit(price: Decimal, amount: Decimal, t
     assert (number(again.price), number(again.amount)) == (number(price), number(amount))
 
 
+def test_a_repaired_trade_stays_marked() -> None:
+    trade = Trade("BINANCE", "BTC/USDT", 1, Decimal(2), Decimal(3), "buy", "7", repaired=True)
+    assert read_trade(trade_record(trade).value) == trade
+    assert b"repaired" not in trade_record(Trade("BINANCE", "BTC/USDT", 1, Decimal(2), Decimal(3), "buy", "7")).value
+
+
 def test_digits_stay_as_the_exchange_sent_them() -> None:
     value = trade_record(
         Trade("BINANCE", "BTC/USDT", 1, Decimal("61837.63000000"), Decimal("0.00000001"), "buy", "7")

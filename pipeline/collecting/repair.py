@@ -1,13 +1,15 @@
 """Missing trades, fetched by id before anything newer of that symbol goes on."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from pipeline.backoff import Backoff
 from pipeline.collecting.continuity import Continuity, Gap
+from pipeline.collecting.gaps import LostTrades
 from pipeline.collecting.publisher import Publisher
 from pipeline.errors import ExchangeUnavailable
 from pipeline.exchanges.base import Exchange
@@ -29,10 +31,13 @@ PAGE: Final = 1000
 _AT_ONCE: Final = 4
 
 Unfilled = Callable[[str, int, int], None]
+Lost = Callable[[LostTrades], Awaitable[None]]
 
 
 class Repairs:
-    """Puts trades in order through a Continuity per symbol. `unfilled(symbol, start, end)` hears of ms ranges that stay incomplete."""
+    """Puts trades in order through a Continuity per symbol. `unfilled(symbol, start, end)` hears of ms ranges that stay incomplete,
+    `lost` of the trades that are missing there.
+    """
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Repairs:
         publisher: Publisher,
         remembered: dict[str, int],
         unfilled: Unfilled,
+        lost: Lost,
         max_gap: int = MAX_GAP,
         attempts: int = ATTEMPTS,
     ) -> None:
@@ -47,6 +53,7 @@ class Repairs:
         self._publisher = publisher
         self._remembered = remembered
         self._unfilled = unfilled
+        self._lost = lost
         self._max_gap = max_gap
         self._attempts = attempts
         self._symbols: dict[str, Continuity] = {}
@@ -149,7 +156,7 @@ class Repairs:
                         reason, pause = "the exchange does not have them", 0.0
                     if trades:
                         repaired, released = continuity.fill(gap, trades)
-                        self._publisher.add(repaired, "collector-repair")
+                        self._publisher.add([replace(trade, repaired=True) for trade in repaired], "collector-repair")
                         self._publisher.add(released)
                         self.trades_repaired += len(repaired)
                         failed, fetched_any = 0, True
@@ -162,13 +169,18 @@ class Repairs:
                         await asyncio.sleep(backoff.next(pause))
                         continue
                     why = reason
-                self._give_up(symbol, continuity, gap, why)
+                await self._give_up(symbol, continuity, gap, why)
             self.repaired += fetched_any
         finally:
             self._tasks.pop(symbol, None)
 
-    def _give_up(self, symbol: str, continuity: Continuity, gap: Gap, why: str) -> None:
-        began = continuity.newest_ts
+    async def _give_up(self, symbol: str, continuity: Continuity, gap: Gap, why: str) -> None:
+        began, after = continuity.newest_ts, continuity.held.get(gap.last + 1)
+        ended = after.ts if after is not None else began
+        # Before what comes after it goes on: whoever dies in between finds the gap again.
+        await self._lost(LostTrades(self._exchange.label, symbol, gap.first, gap.last, began or ended, ended, why))
+        if continuity.gap != gap:
+            return  # some of it came meanwhile after all: the caller looks again
         released = continuity.give_up(gap)
         self.given_up += 1
         self.trouble = f"{symbol}: {gap.size} trades stay missing ({gap.first}-{gap.last}): {why}"

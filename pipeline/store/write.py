@@ -22,7 +22,7 @@ from pipeline.wire import number
 # ON COMMIT DELETE ROWS: the tables are made once a connection and are empty at the start of every batch.
 _TEMP = """
 CREATE TEMP TABLE IF NOT EXISTS incoming_trades (
-    event_ts timestamptz, exchange text, symbol text, trade_id text, price numeric, amount numeric, side text
+    event_ts timestamptz, exchange text, symbol text, trade_id text, price numeric, amount numeric, side text, source text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS incoming_candles (
     exchange text, symbol text, timeframe text, window_start bigint, window_end bigint,
@@ -41,8 +41,8 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_news (
 
 COPY_TRADES = "COPY trades (event_ts, exchange, symbol, trade_id, price, amount, side) FROM STDIN"
 UPSERT_TRADES = """
-INSERT INTO trades (event_ts, exchange, symbol, trade_id, price, amount, side)
-SELECT event_ts, exchange, symbol, trade_id, price, amount, side
+INSERT INTO trades (event_ts, exchange, symbol, trade_id, price, amount, side, source)
+SELECT event_ts, exchange, symbol, trade_id, price, amount, side, source
 FROM incoming_trades
 ON CONFLICT DO NOTHING
 """
@@ -104,16 +104,19 @@ class Store:
         articles: Sequence[Article] = (),
     ) -> None:
         """Store all of it in one transaction; durable when this returns."""
-        lines = "".join(map(_trade_line, trades))
+        # Repaired ones are few, and often there already.
+        repaired = [trade for trade in trades if trade.repaired]
+        live = [trade for trade in trades if not trade.repaired] if repaired else trades
         rest = [
             ("incoming_candles", UPSERT_CANDLES, "".join(map(_candle_line, best(candles)))),
             ("incoming_indicators", UPSERT_INDICATORS, "".join(map(_indicator_line, _newest(indicators)))),
             ("incoming_news", UPSERT_NEWS, "".join(map(_article_line, {a.url: a for a in articles}.values()))),
         ]
         try:
-            self._write([(COPY_TRADES, lines)], rest)
+            marked = ("incoming_trades", UPSERT_TRADES, "".join(map(_marked_line, repaired)))
+            self._write([(COPY_TRADES, "".join(map(_trade_line, live)))], [marked, *rest])
         except UniqueViolation:
-            self._write([], [("incoming_trades", UPSERT_TRADES, lines), *rest])
+            self._write([], [("incoming_trades", UPSERT_TRADES, "".join(map(_marked_line, trades))), *rest])
 
     def _write(self, straight: Sequence[tuple[str, str]], upserts: Sequence[tuple[str, str, str]]) -> None:
         connection = self._connect()
@@ -193,6 +196,11 @@ def _second(second: int) -> str:
 def _trade_line(t: Trade) -> str:
     second, ms = divmod(t.ts, 1000)
     return f"{_second(second)}.{ms:03d}+00\t{t.exchange}\t{t.symbol}\t{t.trade_id}\t{t.price}\t{t.amount}\t{t.side}\n"
+
+
+def _marked_line(t: Trade) -> str:
+    """With the table's default spelt out, for the upsert."""
+    return f"{_trade_line(t)[:-1]}\t{'repair' if t.repaired else 'live'}\n"
 
 
 def _candle_line(c: Candle) -> str:

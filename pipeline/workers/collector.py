@@ -20,6 +20,7 @@ from pipeline import status
 from pipeline.bus.base import BusUnavailable
 from pipeline.bus.topics import TOPICS
 from pipeline.clock import now_ms
+from pipeline.collecting.gaps import GapNotes
 from pipeline.collecting.history import History
 from pipeline.collecting.publisher import CAPACITY, Publisher
 from pipeline.collecting.repair import Repairs
@@ -61,6 +62,7 @@ class Collector:
         self._live = LivePublisher(self._redis)
         self._publisher = Publisher(self._bus, self._redis, remember=exchange.repairs)
         self._history = History(exchange, self._publisher, self._redis)
+        self._gaps = GapNotes(self._redis)
         self._repairs: Repairs | None = None
         self._books: dict[str, Book] = {}
         self._lags: list[int] = []
@@ -90,6 +92,7 @@ class Collector:
                 await self._exchange.close()
             if self._repairs:
                 await self._repairs.close()
+            await self._gaps.flush()
             await self._history.close()
             await self._publisher.close()
             await self._report("stopped", "")
@@ -107,7 +110,7 @@ class Collector:
                 await asyncio.sleep(0.5)
                 continue
             if self._exchange.repairs:
-                self._repairs = Repairs(self._exchange, self._publisher, remembered, self._history.mend)
+                self._repairs = Repairs(self._exchange, self._publisher, remembered, self._history.mend, self._gaps.add)
             return True
         return False
 
@@ -167,6 +170,7 @@ class Collector:
             await asyncio.sleep(1.0)
             if self._repairs is not None:
                 self._repairs.check()
+            await self._gaps.flush()
             await self._publisher.room()
             trades, now = self._publisher.trades, time.monotonic()
             rate, before, at = (trades - before) / (now - at), trades, now

@@ -1,4 +1,4 @@
-"""Keeps history whole: backfill, at leisure.
+"""Keeps history whole: backfill, at leisure; what the collector could not repair goes into the table `gaps`.
 
 It never stands in the way of the live path: it starts when the collector has filled the charts, asks for a page at a time
 with pauses between, takes the smaller share of the exchange's weight, and runs at a low priority (pipeline.cli).
@@ -17,6 +17,7 @@ from pipeline import bus as buses
 from pipeline import status
 from pipeline.backoff import Backoff
 from pipeline.bus.topics import BARS
+from pipeline.collecting import gaps as collected
 from pipeline.errors import ExchangeUnavailable
 from pipeline.exchanges import REPLAY, open_exchange
 from pipeline.exchanges.base import Exchange
@@ -24,6 +25,7 @@ from pipeline.exchanges.weights import Weights
 from pipeline.keeping.backfill import Backfill, default
 from pipeline.keeping.patience import patiently
 from pipeline.settings import Settings
+from pipeline.store.gaps import Gaps
 from pipeline.store.progress import Progress
 from pipeline.store.session import Session
 
@@ -36,6 +38,9 @@ _SHARE: Final = 0.4
 FIRST: Final = 20.0
 #: Seconds between two pages: a thousand candles a second are a twentieth of a core for all who read them.
 PAUSE: Final = 1.0
+#: Seconds between two looks for what the collector could not repair, and notes taken at a time.
+LOOK: Final = 5.0
+_NOTES: Final = 100
 #: Seconds until the next look at what is missing, which then is what we made ourselves since.
 AGAIN: Final = 3600.0
 
@@ -65,7 +70,7 @@ class Keeper:
     async def run(self, stop: threading.Event) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._reports())]
+                tasks = [group.create_task(self._reports()), group.create_task(self._note_gaps())]
                 if self._exchange is not None and self._backfill is not None:
                     tasks.append(group.create_task(self._fill(self._exchange, self._backfill)))
                 while not stop.is_set():  # noqa: ASYNC110 - set on another thread
@@ -91,6 +96,16 @@ class Keeper:
             if counts.windows:
                 _log.info("history filled", candles=counts.candles, left=counts.failed)
             await asyncio.sleep(AGAIN)
+
+    async def _note_gaps(self) -> None:
+        gaps = Gaps(self._session)
+        while True:
+            notes = await patiently(self._say, collected.noted, self._redis, _NOTES)
+            if notes:
+                await patiently(self._say, gaps.add, notes)
+                await patiently(self._say, collected.taken, self._redis, len(notes))
+            else:
+                await asyncio.sleep(LOOK)
 
     async def _traded(self, exchange: Exchange) -> Sequence[str]:
         """The symbols that the exchange knows; of others the collector complains."""
