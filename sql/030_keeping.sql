@@ -30,3 +30,18 @@ CREATE TABLE IF NOT EXISTS gaps (
     noted_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (exchange, symbol, first_id, last_id)
 );
+
+-- Own closed, whole candles that were held against the exchange's, each once. `ours` and `theirs` are set where they differ;
+-- `theirs` stays empty where the exchange has no such candle.
+CREATE TABLE IF NOT EXISTS candle_checks (
+    exchange     text        NOT NULL,
+    symbol       text        NOT NULL,
+    timeframe    text        NOT NULL,
+    window_start timestamptz NOT NULL,
+    matched      boolean     NOT NULL,
+    ours         jsonb,
+    theirs       jsonb,
+    checked_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (exchange, symbol, timeframe, window_start)
+);
+CREATE INDEX IF NOT EXISTS candle_checks_time ON candle_checks (checked_at);

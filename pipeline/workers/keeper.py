@@ -1,4 +1,5 @@
-"""Keeps history whole: backfill, at leisure; what the collector could not repair goes into the table `gaps`.
+"""Keeps history whole and true: backfill, at leisure; our candles held against the exchange's; what the collector could not
+repair goes into the table `gaps`.
 
 It never stands in the way of the live path: it starts when the collector has filled the charts, asks for a page at a time
 with pauses between, takes the smaller share of the exchange's weight, and runs at a low priority (pipeline.cli).
@@ -24,7 +25,9 @@ from pipeline.exchanges.base import Exchange
 from pipeline.exchanges.weights import Weights
 from pipeline.keeping.backfill import Backfill, default
 from pipeline.keeping.patience import patiently
+from pipeline.keeping.reconcile import Reconcile
 from pipeline.settings import Settings
+from pipeline.store.checks import Checks
 from pipeline.store.gaps import Gaps
 from pipeline.store.progress import Progress
 from pipeline.store.session import Session
@@ -38,6 +41,8 @@ _SHARE: Final = 0.4
 FIRST: Final = 20.0
 #: Seconds between two pages: a thousand candles a second are a twentieth of a core for all who read them.
 PAUSE: Final = 1.0
+#: Seconds between two looks for candles of ours that have closed.
+CHECK: Final = 60.0
 #: Seconds between two looks for what the collector could not repair, and notes taken at a time.
 LOOK: Final = 5.0
 _NOTES: Final = 100
@@ -60,19 +65,25 @@ class Keeper:
         self._session = Session(settings.database_url)
         self._exchange: Exchange | None = None
         self._backfill: Backfill | None = None
+        self._reconcile: Reconcile | None = None
         self._trouble = ""
         if not settings.exchange.startswith(REPLAY):
             # A replay has neither history nor anybody to ask.
             exchange = open_exchange(settings, Weights(self._redis, settings.binance_rest_url, _SHARE))
             self._exchange = exchange
-            self._backfill = Backfill(exchange, self._bus, Progress(self._session), pause=PAUSE)
+            self._reconcile = Reconcile(exchange, self._bus, Checks(self._session))
+            self._backfill = Backfill(
+                exchange, self._bus, Progress(self._session), seen=self._reconcile.seen, pause=PAUSE
+            )
 
     async def run(self, stop: threading.Event) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._reports()), group.create_task(self._note_gaps())]
-                if self._exchange is not None and self._backfill is not None:
-                    tasks.append(group.create_task(self._fill(self._exchange, self._backfill)))
+                if self._exchange is not None and self._backfill is not None and self._reconcile is not None:
+                    tasks.append(
+                        group.create_task(self._with_exchange(self._exchange, self._backfill, self._reconcile))
+                    )
                 while not stop.is_set():  # noqa: ASYNC110 - set on another thread
                     await asyncio.sleep(0.05)
                 for task in tasks:
@@ -86,10 +97,20 @@ class Keeper:
             self._bus.close()
             self._redis.close()
 
-    async def _fill(self, exchange: Exchange, backfill: Backfill) -> None:
+    async def _with_exchange(self, exchange: Exchange, backfill: Backfill, reconcile: Reconcile) -> None:
         await patiently(self._say, self._bus.ensure_topics, BARS)
         await asyncio.sleep(FIRST)
         symbols = await self._traded(exchange)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._fill(symbols, backfill))
+            group.create_task(self._check(symbols, reconcile))
+
+    async def _check(self, symbols: Sequence[str], reconcile: Reconcile) -> None:
+        while True:
+            await reconcile.look(symbols)
+            await asyncio.sleep(CHECK)
+
+    async def _fill(self, symbols: Sequence[str], backfill: Backfill) -> None:
         while True:
             await backfill.plan(default(symbols, self._settings.backfill_days))
             counts = await backfill.run()
@@ -123,11 +144,12 @@ class Keeper:
     async def _reports(self) -> None:
         while True:
             trouble, facts = self._trouble, {}
-            if self._backfill is not None:
+            if self._backfill is not None and self._reconcile is not None:
                 counts = self._backfill.counts
-                trouble = trouble or self._backfill.trouble
+                trouble = trouble or self._backfill.trouble or self._reconcile.trouble
                 facts = {
                     "backfill_windows": counts.windows, "backfill_done": counts.done, "backfill_failed": counts.failed,
+                    "candles_checked": self._reconcile.checked, "candles_mismatched": self._reconcile.mismatched,
                 }  # fmt: skip
             await asyncio.to_thread(
                 status.report, self._redis, NAME, "waiting" if trouble else "running", trouble, **facts
