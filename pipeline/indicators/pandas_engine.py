@@ -5,7 +5,7 @@ It computes with TA-Lib where that is installed and asked for; here it never doe
 The streamed types are mapped onto the columns of CONTRACT §1 and give what the incremental engine gives (tests/indicators hold both
 together). For that the library is helped in three places, none of which touches an ordinary value: prices are scaled by a power of
 two (it replaces a range of zero by 2.2e-16, which is no small number where prices are 1e-8), bars before the warm-up are cut off
-(its MFI and PSAR begin a bar early), and a ratio of nothing to nothing gets the value that incremental/ gives it.
+(its MFI begins a bar early), and a ratio of nothing to nothing gets the value that incremental/ gives it.
 """
 
 import logging
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.indicators.bar import Bar, Figures
-from pipeline.indicators.incremental import Parameter, Window, make, parameters_of
+from pipeline.indicators.incremental import Parameter, make, over, parameters_of
 
 with warnings.catch_warnings():
     # It asks pandas 3 for things under their old names.
@@ -93,7 +93,8 @@ def streamed(type_: str, bars: Sequence[Bar], **parameters: Parameter) -> list[t
     """
     indicator = make(type_, **parameters)
     if type_ not in _MAP:
-        return _incremental(type_, bars, **parameters)
+        # Support and resistance are our own; PSAR's touch turns the trend in TA-Lib's and Wilder's words, in the library's it does not.
+        return over(type_, bars, **parameters)
     if not bars:
         return []
     used = {name: getattr(indicator, name) for name in parameters_of(type_)}
@@ -113,7 +114,7 @@ def streamed(type_: str, bars: Sequence[Bar], **parameters: Parameter) -> list[t
     if how.mend is not None:
         how.mend(table, source, indicator)
     if how.prices:
-        keep = [name for name in table.columns if name != "value_signal" or type_ not in ("psar", "supertrend")]
+        keep = [name for name in table.columns if name != "value_signal" or type_ != "supertrend"]
         table[keep] /= scale
     table.iloc[: indicator.warmup] = np.nan
     return rows(bars, table)
@@ -126,23 +127,6 @@ def rows(bars: Sequence[Bar], table: pd.DataFrame) -> list[tuple[int, Figures]]:
     out = []
     for i in np.flatnonzero(fine.any(axis=1)).tolist():
         out.append((bars[i].time, {n: float(v) for n, v, ok in zip(names, values[i], fine[i], strict=True) if ok}))
-    return out
-
-
-def _incremental(type_: str, bars: Sequence[Bar], **parameters: Parameter) -> list[tuple[int, Figures]]:
-    """For what the library does not have: our own definition, which needs no more than one pass."""
-
-    indicator = make(type_, **parameters)
-    window = Window(
-        keep=1 + max(int(value) for value in [64, *(getattr(indicator, n) for n in parameters_of(type_))]) * 2
-    )
-    out = []
-    for b in bars:
-        window.put(b)
-        figures = indicator.step(window, True)
-        window.settle()
-        if figures:
-            out.append((b.time, figures))
     return out
 
 
@@ -225,6 +209,4 @@ _MAP: Final[dict[str, _Mapped]] = {
         "donchian", ("high", "low"), {"DCU": "upper_band", "DCM": "middle_band", "DCL": "lower_band"}, prices=True
     ),
     "keltner": _Mapped("kc", _HLC, {"KCUe": "upper_band", "KCBe": "middle_band", "KCLe": "lower_band"}, prices=True),
-    # Without the close, as TA-Lib starts it.
-    "psar": _Mapped("psar", ("high", "low"), {"PSARl": "lower_band", "PSARs": "upper_band"}, prices=True, mend=_sides),
 }

@@ -1,7 +1,9 @@
 """The streamed set: every indicator of `topics.INDICATOR_TYPES`, one a file, with the parameters it is streamed with."""
 
+from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from pipeline.indicators.bar import Bar, Figures
 from pipeline.indicators.incremental.adx import Adx
 from pipeline.indicators.incremental.atr import Atr
 from pipeline.indicators.incremental.base import Indicator, Window
@@ -71,6 +73,21 @@ def make(type_: str, **parameters: Parameter) -> Streamed:
     return cast("Streamed", class_(**parameters))
 
 
+def over(type_: str, bars: Iterable[Bar], **parameters: Parameter) -> list[tuple[int, Figures]]:
+    """One indicator over a stretch of history: (time, figures) of the bars where it is warm."""
+    indicator = make(type_, **parameters)
+    lengths = [int(getattr(indicator, name)) for name in parameters_of(type_)]
+    window = Window(keep=max(64, *(2 * length + 1 for length in lengths), 0))
+    out = []
+    for b in bars:
+        window.put(b)
+        figures = indicator.step(window, True)
+        window.settle()
+        if figures:
+            out.append((b.time, figures))
+    return out
+
+
 def parameters_of(type_: str) -> dict[str, Parameter]:
     """Names and streamed values of a type's parameters."""
     class_: Any = STREAMED[type_]
@@ -78,4 +95,4 @@ def parameters_of(type_: str) -> dict[str, Parameter]:
     return {name: value for name, value in fields if name in _PARAMETERS}
 
 
-__all__ = ["STREAMED", "Indicator", "Parameter", "Streamed", "Window", "make", "parameters_of"]
+__all__ = ["STREAMED", "Indicator", "Parameter", "Streamed", "Window", "make", "over", "parameters_of"]

@@ -1,7 +1,7 @@
 """Parabolic stop and reverse (Wilder 1978), started as TA-Lib does: falling if the second bar's low fell by more than its high rose.
 
 The stop moves towards the trend's extreme by `af`, which grows by `af` with every new extreme up to `max_af`; it never enters the
-two bars before, and turns round when it is crossed.
+two bars before, and turns round when it is touched.
 """
 
 from pipeline.indicators.bar import Figures
@@ -32,18 +32,20 @@ class Psar(Indicator, tag="psar"):
             high2, low2 = high1, low1
         else:
             falling, stop, extreme, speed = self.falling, self.stop, self.extreme, self.speed
-            high2, low2 = w.high[-3], w.low[-3]
+            # TA-Lib does not look back to the first bar.
+            back = -3 if w.count > 3 else -2
+            high2, low2 = w.high[back], w.low[back]
         stop += speed * (extreme - stop)
         if falling:
             if low < extreme:
                 extreme, speed = low, min(speed + self.af, self.max_af)
             stop = max(high1, high2, stop)
-            turns = high > stop
+            turns = high >= stop
         else:
             if high > extreme:
                 extreme, speed = high, min(speed + self.af, self.max_af)
             stop = min(low1, low2, stop)
-            turns = low < stop
+            turns = low <= stop
         if turns:
             falling = not falling
             stop, speed, extreme = extreme, self.af, (low if falling else high)
