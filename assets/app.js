@@ -13,7 +13,7 @@
       const find = (selector) => root.querySelector(selector);
       this.symbols = JSON.parse(root.dataset.symbols);
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-      this.socket = new CV.Socket(`${scheme}://${location.host}/ws/crypto`);
+      this.socket = new CV.Socket(`${scheme}://${location.host}/ws/crypto?batch=1`);
       this.markets = new CV.Markets(this.symbols, this.socket);
       this.header = new CV.Header(root, this.markets);
       this.strip = new CV.Strip(find('#strip'), this.markets, (symbol) => this.go({ symbol }));

@@ -17,6 +17,21 @@
     jobs.add(job);
   };
 
+  const LEISURE = 100; // ms: rows of figures change no faster than an eye reads them
+  const waiting = new Map();
+
+  /** Run `job` in a frame, but at most ten times a second: the layout of a full tape costs more than the chart. */
+  CV.gently = (job) => {
+    if (waiting.has(job)) return;
+    const since = performance.now() - (job.painted || 0);
+    const go = () => {
+      waiting.delete(job);
+      job.painted = performance.now();
+      CV.frame(job);
+    };
+    waiting.set(job, setTimeout(go, Math.max(0, LEISURE - since)));
+  };
+
   CV.calm = window.matchMedia('(prefers-reduced-motion: reduce)');
 
   /** Write `text` into `element` only when it differs: the browser lays out nothing for nothing. */

@@ -4,6 +4,7 @@
   const CV = (window.CV = window.CV || {});
 
   const FLASH = 300;
+  const REST = 1_000; // ms from one flash to the next
 
   class Header {
     constructor(root, markets) {
@@ -18,10 +19,10 @@
         range: root.querySelectorAll('[data-stat=range]'),
       };
       this.shown = NaN;
-      this.flash = null;
+      this.flashed = 0;
       this.titled = 0;
       this.paint = () => this.draw();
-      markets.onChange((symbol) => symbol === this.symbol && CV.frame(this.paint));
+      markets.onChange((symbol) => symbol === this.symbol && CV.gently(this.paint));
     }
 
     show(symbol) {
@@ -58,12 +59,14 @@
       }
     }
 
-    /** A change flashes once; while it does, the next ones do not start it again. */
+    /** A change flashes once; a market that changes all the time does not blink all the time. */
     blink(direction) {
       this.price.dataset.direction = direction;
-      if (CV.calm.matches || (this.flash && this.flash.playState === 'running')) return;
+      const now = performance.now();
+      if (CV.calm.matches || now - this.flashed < REST) return;
+      this.flashed = now;
       const tint = direction > 0 ? 'var(--up-tint)' : 'var(--down-tint)';
-      this.flash = this.price.animate([{ backgroundColor: tint }, { backgroundColor: 'transparent' }], { duration: FLASH });
+      this.price.animate([{ backgroundColor: tint }, { backgroundColor: 'transparent' }], { duration: FLASH });
     }
   }
 

@@ -91,7 +91,12 @@
         this.channels.forEach((channel) => this.send(this.request(channel)));
         this.heartbeat();
       };
-      ws.onmessage = (event) => this.receive(JSON.parse(event.data));
+      ws.onmessage = (event) => {
+        // An answer alone, or all that came since the last frame (?batch=1).
+        const said = JSON.parse(event.data);
+        if (Array.isArray(said)) said.forEach((one) => this.receive(one));
+        else this.receive(said);
+      };
       ws.onclose = () => this.ws === ws && this.lost();
     }
 

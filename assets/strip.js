@@ -19,7 +19,7 @@
       element.replaceChildren(...markets.symbols.map((symbol) => this.row(symbol, choose)));
       markets.onChange((symbol) => {
         this.dirty.add(symbol);
-        CV.frame(this.paint);
+        CV.gently(this.paint);
       });
       CV.frame(this.paint);
     }

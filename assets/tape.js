@@ -51,7 +51,7 @@
     add(trade) {
       this.trades.unshift(entry(trade, trade.timestamp));
       if (this.trades.length > KEPT) this.trades.length = KEPT;
-      CV.frame(this.paint);
+      CV.gently(this.paint);
     }
 
     fit() {

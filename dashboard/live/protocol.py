@@ -133,8 +133,8 @@ def envelope(type_: str, data: Any, timestamp: int, **more: Any) -> bytes:
 
 
 def message(type_: str, data: bytes, timestamp: int, seq: int) -> bytes:
-    """One message of a channel, framed: done once, whoever receives it. `data` is its JSON."""
-    return frame(b'{"type":"%b","data":%b,"timestamp":%d,"seq":%d}' % (type_.encode(), data, timestamp, seq))
+    """One message of a channel, not framed yet. `data` is its JSON."""
+    return b'{"type":"%b","data":%b,"timestamp":%d,"seq":%d}' % (type_.encode(), data, timestamp, seq)
 
 
 def frame(payload: bytes) -> bytes:

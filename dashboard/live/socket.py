@@ -35,6 +35,8 @@ _SEND_PATIENCE: Final = 30.0
 _LINGER: Final = 1.0
 #: How long a wildcard subscription waits for the first connection to Redis, so that nothing published after the answer is missed.
 _CONNECT_PATIENCE: Final = 2.0
+#: How long messages gather for the next array of a batched client: half a frame of a screen.
+_GATHER: Final = 0.008
 _PATH: Final = "/ws/crypto"
 _SOCKET: Final = "gunicorn.socket"
 
@@ -88,13 +90,14 @@ class Wire:
 class Peer:
     """One client: its queue, and the greenlet that empties it."""
 
-    def __init__(self, wire: Wire, hub: Hub, live: LiveReader, bridge: RedisBridge) -> None:
+    def __init__(self, wire: Wire, hub: Hub, live: LiveReader, bridge: RedisBridge, batched: bool) -> None:
         self.wire = wire
         self._hub = hub
         self._live = live
         self._bridge = bridge
         self._something = threading.Event()
-        self.client = Client(self._something.set)
+        self._much = threading.Event()
+        self.client = Client(self._something.set, self._much.set, batched)
         self.open = True
         self._pinged = time.monotonic()
 
@@ -109,9 +112,13 @@ class Peer:
                     if self.client.overflowed:
                         self.end(1013, "too slow: more than 256 messages waited")
                     elif self.client.waiting:
+                        self._much.clear()
                         self.wire.send(self.client.take())
             except OSError:
                 self.gone()
+            if self.client.batched:
+                # The first goes at once; what comes right behind it goes together.
+                self._much.wait(_GATHER)
 
     def end(self, code: int, reason: str) -> None:
         """Say why, and hang up."""
@@ -200,11 +207,11 @@ class Peer:
         for start in range(0, len(missed), SLICE):
             now = now_ms()
             batch = missed[start : start + SLICE]
-            self.wire.send(b"".join(protocol.message(asked.key.type, data, now, number) for number, data in batch))
+            self.wire.send(b"".join(_framed(asked.key.type, data, now, number) for number, data in batch))
         if newest is not None:
             # Of a candle one message, of indicators one each.
             now = now_ms()
-            self.wire.send(b"".join(protocol.message(asked.key.type, data, now, seq) for data in newest.split(b"\n")))
+            self.wire.send(b"".join(_framed(asked.key.type, data, now, seq) for data in newest.split(b"\n")))
 
     def _stand(self, asked: Subscribe, name: str) -> CatchUp:
         """Where the channel stands, with this client subscribed just after that."""
@@ -229,6 +236,10 @@ class Peer:
                     return found
         finally:
             client.passed.pop(name, None)
+
+
+def _framed(type_: str, data: bytes, timestamp: int, seq: int) -> bytes:
+    return protocol.frame(protocol.message(type_, data, timestamp, seq))
 
 
 def _concrete(key: Key) -> str | None:
@@ -284,7 +295,7 @@ def mount(server: Flask, settings: Settings) -> None:
     @sock.route(_PATH)  # type: ignore[untyped-decorator, unused-ignore]
     def crypto(connection: Connection) -> None:
         live.start()
-        peer = Peer(connection.sock, live.hub, services().live, live.bridge)
+        peer = Peer(connection.sock, live.hub, services().live, live.bridge, request.args.get("batch") == "1")
         live.hub.join(peer.client)
         live.peers.add(peer)
         writer = threading.Thread(target=peer.write, daemon=True)

@@ -20,7 +20,7 @@ def client(hub: Hub, *keys: Key, forming: bool = False) -> Client:
     return one
 
 
-def read(one: Client) -> list[dict[str, Any]]:
+def read(one: Client) -> list[Any]:
     """What the client would receive, frames taken apart."""
     data, found = one.take(), []
     while data:
@@ -186,3 +186,18 @@ def test_nobody_asked_nothing_done(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not hub.wanted(CHANNEL)
     hub.publish(CHANNEL, numbered(1))
     assert hub.stats()["messages_broadcast"] == 0
+
+
+def test_a_batched_client_gets_one_array_of_all_that_waits() -> None:
+    hub = Hub(lambda: None)
+    hurried: list[bool] = []
+    one = Client(lambda: None, lambda: hurried.append(True), batched=True)
+    hub.join(one)
+    hub.subscribe(one, TRADES, {}, forming=False)
+    hub.publish(CHANNEL, numbered(1, 2))
+    hub.publish(CHANNEL, numbered(3))
+    (messages,) = read(one)
+    assert [message["seq"] for message in messages] == [1, 2, 3]
+    assert hurried == []
+    hub.publish(CHANNEL, numbered(4, QUEUE // 2))
+    assert hurried, "before the queue is full"

@@ -99,5 +99,7 @@ def test_close_frame() -> None:
 
 
 def test_message_is_one_json_object() -> None:
-    framed = protocol.message("trade", b'{"price":61837.63000000}', 5, 9)
-    assert framed[2:] == b'{"type":"trade","data":{"price":61837.63000000},"timestamp":5,"seq":9}'
+    assert (
+        protocol.message("trade", b'{"price":61837.63000000}', 5, 9)
+        == b'{"type":"trade","data":{"price":61837.63000000},"timestamp":5,"seq":9}'
+    )

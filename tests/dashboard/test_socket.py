@@ -224,6 +224,20 @@ def _drain(ws: ClientConnection) -> None:
         ws.recv(10)
 
 
+def test_a_browser_may_have_its_messages_in_arrays(server: Web, live: LivePublisher) -> None:
+    with connect(f"ws://127.0.0.1:{server.port}/ws/crypto?batch=1", max_queue=None) as ws:
+        assert subscribe(ws)["type"] == "subscribed"
+        for n in range(1, 501):
+            publish(live, n)
+        got: list[int] = []
+        frames = 0
+        while len(got) < 500:
+            got += [message["seq"] for message in json.loads(ws.recv(5))]
+            frames += 1
+        assert got == list(range(1, 501))
+        assert frames < 500
+
+
 def test_too_big_a_message_is_1009(server: Web) -> None:
     with server.connect() as ws:
         ws.send('{"action":"ping","pad":"' + "x" * 15_000 + '"}')
