@@ -75,6 +75,38 @@ class SpanRow(msgspec.Struct):
     volume: Decimal | None
 
 
+class QualityRow(msgspec.Struct):
+    """One symbol's hour in the ledger. Where ids do not count up, what is expected and missing is unknown."""
+
+    hour: datetime
+    exchange: str
+    symbol: str
+    trades_expected: int | None
+    trades_stored: int
+    trades_missing: int | None
+    trades_repaired: int
+    duplicates: int
+    gaps: int
+    candles_checked: int
+    candles_mismatched: int
+    lag_p50_ms: int | None
+    lag_p99_ms: int | None
+    updated_at: datetime
+
+
+class GapRow(msgspec.Struct):
+    """Trades that are missing for good: ids `first_id`…`last_id`, between two trades of these times."""
+
+    exchange: str
+    symbol: str
+    first_id: int
+    last_id: int
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    noted_at: datetime
+
+
 class TradeKey(NamedTuple):
     """Where a page of trades ended. Ids of one instant sort as numbers do: by length, then by digits."""
 
@@ -85,6 +117,11 @@ class TradeKey(NamedTuple):
 _CANDLE: Final = ", ".join(CandleRow.__struct_fields__)
 _TRADE: Final = ", ".join(TradeRow.__struct_fields__)
 _INDICATOR: Final = ", ".join(IndicatorRow.__struct_fields__)
+
+_QUALITY: Final = ", ".join(QualityRow.__struct_fields__).replace(
+    "trades_missing", "greatest(trades_expected - trades_stored, 0) AS trades_missing"
+)
+_GAP: Final = ", ".join(GapRow.__struct_fields__)
 
 # The index of the primary key is walked from pair to pair: a plain DISTINCT would read every candle of the table.
 _SYMBOLS: Final = """
@@ -218,6 +255,42 @@ class Reader:
         values = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "types": list(types)}
         return [IndicatorRow(*row) for row in self._rows(sql, values)]
 
+    def quality(
+        self,
+        exchange: str,
+        symbol: str | None,
+        *,
+        limit: int,
+        ascending: bool,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[QualityRow]:
+        """Up to `limit` hours with start ≤ hour ≤ end, in order of hour and symbol, those past `after` only; of all symbols if None."""
+        sign = ">" if ascending else "<"
+        where = {
+            "symbol = :symbol": symbol is not None,
+            "hour >= :start": start is not None,
+            "hour <= :end": end is not None,
+            f"(hour, symbol) {sign} (:after_hour, :after_symbol)": after is not None,
+        }
+        order = "ASC" if ascending else "DESC"
+        sql = (
+            f"SELECT {_QUALITY} FROM quality WHERE {' AND '.join(['exchange = :exchange', *(w for w, on in where.items() if on)])} "  # noqa: S608
+            f"ORDER BY hour {order}, symbol {order} LIMIT :limit"
+        )
+        values = {"exchange": exchange, "symbol": symbol, "start": start, "end": end, "limit": limit}
+        values |= {"after_hour": after[0], "after_symbol": after[1]} if after is not None else {}
+        return [QualityRow(*row) for row in self._rows(sql, values)]
+
+    def gaps(self, exchange: str, symbol: str, *, limit: int) -> list[GapRow]:
+        """The newest gaps of a symbol, newest first."""
+        sql = (
+            f"SELECT {_GAP} FROM gaps WHERE exchange = :exchange AND symbol = :symbol "  # noqa: S608
+            "ORDER BY first_id DESC LIMIT :limit"
+        )
+        return [GapRow(*row) for row in self._rows(sql, {"exchange": exchange, "symbol": symbol, "limit": limit})]
+
     def symbols(self, since: datetime) -> list[str]:
         """Symbols with a 1m candle that ended after `since`."""
         return [row[0] for row in self._rows(_SYMBOLS, {"timeframe": "1m", "since": since})]
@@ -228,12 +301,14 @@ class Reader:
         At a first start the exchange hands over 500 candles of each timeframe: of 1m ones that is a third of a day.
         """
         names = list(TIMEFRAMES)
+        # Not beyond an hour: a day cut to whole coarser windows is no day.
+        names = [name for name in names[names.index(timeframe) :] if TIMEFRAMES[name] <= TIMEFRAMES["1h"]]
         oldest = dict(
             self._rows(
                 "SELECT t, (SELECT min(window_start) FROM candles "
                 "WHERE exchange = :exchange AND symbol = :symbol AND timeframe = t AND closed) "
                 "FROM unnest(CAST(:names AS text[])) AS t",
-                {"exchange": exchange, "symbol": symbol, "names": names[names.index(timeframe) :]},
+                {"exchange": exchange, "symbol": symbol, "names": names},
             )
         )
         for name, length in TIMEFRAMES.items():

@@ -315,3 +315,10 @@ def test_files_are_compressed_once_and_answers_never_kept(web: FlaskClient, stor
     first = web.get(url, headers={"Accept-Encoding": "br"}).data
     store.write([], [candle(99)])
     assert web.get(url, headers={"Accept-Encoding": "br"}).data != first
+
+
+def test_stats_of_a_short_history_are_of_all_of_it(web: FlaskClient, store: Store) -> None:
+    """The 1d candle that the recording ends in must not stand for the day."""
+    store.write([], [candle(n) for n in range(10)] + [candle(-1, "1d"), candle(0, "1h", closed=False)])
+    data = json.loads(web.get("/api/v1/stats?symbol=BTCUSDT").data, parse_float=Decimal)["data"]
+    assert data["volume_24h"] == 10 * Decimal("1.00000001")
