@@ -45,3 +45,24 @@ CREATE TABLE IF NOT EXISTS candle_checks (
     PRIMARY KEY (exchange, symbol, timeframe, window_start)
 );
 CREATE INDEX IF NOT EXISTS candle_checks_time ON candle_checks (checked_at);
+
+-- The ledger: what is known of each hour of a symbol. `trades_expected` counts the ids from just after the newest trade before the
+-- hour up to the newest in it, so ids that are missing count for the hour in which trades went on, and the hours of a symbol add
+-- up to all its ids; empty where an exchange's ids do not count up.
+CREATE TABLE IF NOT EXISTS quality (
+    hour               timestamptz NOT NULL,
+    exchange           text        NOT NULL,
+    symbol             text        NOT NULL,
+    trades_expected    bigint,
+    trades_stored      bigint      NOT NULL,
+    trades_repaired    bigint      NOT NULL,
+    duplicates         bigint      NOT NULL,
+    gaps               integer     NOT NULL,
+    candles_checked    integer     NOT NULL,
+    candles_mismatched integer     NOT NULL,
+    lag_p50_ms         bigint,
+    lag_p99_ms         bigint,
+    updated_at         timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (exchange, symbol, hour)
+);
+CREATE INDEX IF NOT EXISTS quality_hour ON quality (hour, symbol);

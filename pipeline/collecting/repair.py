@@ -72,8 +72,9 @@ class Repairs:
         return len(self._tasks)
 
     @property
-    def duplicates(self) -> int:
-        return sum(c.duplicates for c in self._symbols.values())
+    def duplicates(self) -> dict[str, int]:
+        """Symbol → trades that came twice and were dropped."""
+        return {symbol: c.duplicates for symbol, c in self._symbols.items()}
 
     def _of(self, symbol: str) -> Continuity:
         known = self._symbols.get(symbol)

@@ -34,6 +34,8 @@ KEPT: Final = tuple(timeframe for timeframe in TIMEFRAMES if timeframe != "5s")
 PAGE: Final = 1000
 #: Failed calls in a row before a page is left to the next run: with the back-off some minutes, pauses asked for not counted.
 ATTEMPTS: Final = 8
+#: Seconds of rest at most, when a page took long because a server was away.
+_LONGEST_PAUSE: Final = 15.0
 #: Seconds a page may take into the database before it is published again.
 _STORED_IN: Final = 60.0
 _LOOK: Final = 0.05
@@ -135,7 +137,7 @@ class Backfill:
             self.counts.done += _windows(page)
             self.counts.candles += len(candles)
             if self._pause:
-                await asyncio.sleep(max(self._pause, 4 * (time.monotonic() - began)))
+                await asyncio.sleep(min(max(self._pause, 4 * (time.monotonic() - began)), _LONGEST_PAUSE))
 
     async def _candles(self, page: _Page) -> list[Candle] | None:
         """The page's candles, oldest first, closed or not; None when the exchange refuses again and again."""

@@ -41,8 +41,8 @@ class Checks:
                 (exchange, symbol, timeframe, at(part.start), at(part.end), at(part.end), limit),
             )
             return [
-                Candle(exchange, symbol, timeframe, ms(start), ms(end), *figures, closed=True)
-                for start, end, *figures in cursor.fetchall()
+                Candle(exchange, symbol, timeframe, ms(start), ms(end), opened, high, low, close, volume, count, True)
+                for start, end, opened, high, low, close, volume, count in cursor.fetchall()
             ]
 
     def add(self, checks: Sequence[Check]) -> None:

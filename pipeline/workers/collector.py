@@ -20,6 +20,7 @@ from pipeline import status
 from pipeline.bus.base import BusUnavailable
 from pipeline.bus.topics import TOPICS
 from pipeline.clock import now_ms
+from pipeline.collecting.duplicates import Duplicates
 from pipeline.collecting.gaps import GapNotes
 from pipeline.collecting.history import History
 from pipeline.collecting.publisher import CAPACITY, Publisher
@@ -63,6 +64,7 @@ class Collector:
         self._publisher = Publisher(self._bus, self._redis, remember=exchange.repairs)
         self._history = History(exchange, self._publisher, self._redis)
         self._gaps = GapNotes(self._redis)
+        self._duplicates = Duplicates(self._redis, exchange.label)
         self._repairs: Repairs | None = None
         self._books: dict[str, Book] = {}
         self._lags: list[int] = []
@@ -92,6 +94,7 @@ class Collector:
                 await self._exchange.close()
             if self._repairs:
                 await self._repairs.close()
+                await asyncio.to_thread(self._duplicates.note, self._repairs.duplicates)
             await self._gaps.flush()
             await self._history.close()
             await self._publisher.close()
@@ -202,7 +205,7 @@ class Collector:
         if repairs is not None:
             facts |= {
                 "gaps_repaired": repairs.repaired, "trades_repaired": repairs.trades_repaired, "gaps_open": repairs.open,
-                "gaps_given_up": repairs.given_up, "duplicates": repairs.duplicates,
+                "gaps_given_up": repairs.given_up, "duplicates": sum(repairs.duplicates.values()),
             }  # fmt: skip
         trouble = (repairs.trouble if repairs is not None else "") or self._history.trouble or health.last_error
         facts |= {

@@ -1,5 +1,5 @@
 """Keeps history whole and true: backfill, at leisure; our candles held against the exchange's; what the collector could not
-repair goes into the table `gaps`.
+repair goes into the table `gaps`; and the ledger of quality.
 
 It never stands in the way of the live path: it starts when the collector has filled the charts, asks for a page at a time
 with pauses between, takes the smaller share of the exchange's weight, and runs at a low priority (pipeline.cli).
@@ -24,12 +24,14 @@ from pipeline.exchanges import REPLAY, open_exchange
 from pipeline.exchanges.base import Exchange
 from pipeline.exchanges.weights import Weights
 from pipeline.keeping.backfill import Backfill, default
+from pipeline.keeping.ledger import Keeping
 from pipeline.keeping.patience import patiently
 from pipeline.keeping.reconcile import Reconcile
 from pipeline.settings import Settings
 from pipeline.store.checks import Checks
 from pipeline.store.gaps import Gaps
 from pipeline.store.progress import Progress
+from pipeline.store.quality import Ledger
 from pipeline.store.session import Session
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +45,8 @@ FIRST: Final = 20.0
 PAUSE: Final = 1.0
 #: Seconds between two looks for candles of ours that have closed.
 CHECK: Final = 60.0
+#: Seconds between two counts of the hour, at least.
+COUNT: Final = 30.0
 #: Seconds between two looks for what the collector could not repair, and notes taken at a time.
 LOOK: Final = 5.0
 _NOTES: Final = 100
@@ -104,6 +108,12 @@ class Keeper:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fill(symbols, backfill))
             group.create_task(self._check(symbols, reconcile))
+            group.create_task(self._count(symbols, Keeping(Ledger(self._session), self._redis, exchange.label)))
+
+    async def _count(self, symbols: Sequence[str], keeping: Keeping) -> None:
+        while True:
+            pause = await patiently(self._say, keeping.look, symbols)
+            await asyncio.sleep(max(COUNT, pause))
 
     async def _check(self, symbols: Sequence[str], reconcile: Reconcile) -> None:
         while True:
