@@ -36,7 +36,7 @@ class KafkaBus:
             # A broker that comes back is found within a second.
             "reconnect.backoff.max.ms": 1_000,
             "socket.connection.setup.timeout.ms": 5_000,
-            # A minute by default: so long, and longer, a commit could hang that was on its way when its broker died.
+            # A minute by default: so long a question to a broker that hangs would be waited for.
             "socket.timeout.ms": 6_000,
             "socket.keepalive.enable": True,
             # Fatal things only. Trouble with connections reaches us as errors; the library would log every attempt.

@@ -5,6 +5,7 @@ topics: the cooperative assignor spreads each topic on its own, and a symbol's t
 Positions of all topics are committed in the group as usual.
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -14,9 +15,13 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from confluent_kafka import TopicPartition as Place
 
 from pipeline.bus.base import BusUnavailable, Listener, Message, TopicPartition
+from pipeline.bus.kafka_commit import Commit
 
 #: Seconds for a question to the brokers.
 _PATIENCE: Final = 5.0
+
+#: Seconds for a commit. Longer than a coordinator is looked for.
+_ANSWER: Final = 10.0
 
 _SETTINGS: Final[dict[str, Any]] = {
     "enable.auto.commit": False,
@@ -76,6 +81,9 @@ class KafkaSubscription:
         self._positions: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}  # as asked for when reading began
         self._fetched: set[TopicPartition] = set()
+        self._lag: dict[TopicPartition, int] = {}
+        self._commit: Commit | None = None  # not answered yet
+        self._telling = False  # the listener, out of a callback of the consumer
         self._lost: list[TopicPartition] | None = None  # what went with our membership
 
     def poll(self, timeout: float, max_messages: int = 5000) -> list[Message]:
@@ -94,37 +102,36 @@ class KafkaSubscription:
         return {partition: str(offset) for partition, offset in self._positions.items()}
 
     def commit(self) -> None:
+        self._settle(_ANSWER)
         if not self._positions:
             return
         # Those that did not move too: Kafka forgets after a week what is not committed again.
-        places = [Place(topic, number, offset) for (topic, number), offset in self._positions.items()]
-        try:
-            for place in self._consumer.commit(offsets=places, asynchronous=False):
-                if place.error is not None:
-                    raise KafkaException(place.error)
-        except KafkaException as error:
-            if error.args[0].code() in _EXPELLED:
-                # What we did is for the next owner to repeat.
-                self._lose()
-            raise _unavailable(error) from error
+        commit = self._commit = Commit(self._consumer, self._positions)
+        if self._telling:
+            # The consumer is busy on this thread, telling a listener: another thread would wait for it.
+            commit.run()
+        else:
+            commit.begin()
+        self._settle(_ANSWER)
 
     def lag(self) -> dict[TopicPartition, int]:
         """As last heard from the brokers, with the messages they sent."""
-        out: dict[TopicPartition, int] = {}
-        for partition, position in self._positions.items():
-            low, high = self._consumer.get_watermark_offsets(Place(*partition), cached=True) or (0, 0)
-            # Before the first answer to a fetch the cache is empty, and says so with a negative.
-            out[partition] = max(0, max(high, self._ends[partition]) - max(low, position))
-        return out
+        if self._commit is None or self._commit.ended():
+            self._lag = {partition: self._behind(partition) for partition in self._positions}
+        return {partition: lag for partition, lag in self._lag.items() if partition in self._positions}
 
     def close(self) -> None:
         consumer, self._consumer = self._consumer, None
+        commit, self._commit = self._commit, None
         self._down = self._lost = None
         self._positions.clear()
         self._ends.clear()
-        if consumer is not None:
+        if consumer is not None and commit is not None and not commit.ended():
+            # Closing waits for the commit. If the process ends first, the group misses us within seconds.
+            threading.Thread(target=consumer.close, name="kafka-close", daemon=True).start()
+        elif consumer is not None:
             consumer.close()
-            self._fetched.clear()
+        self._fetched.clear()
 
     # -- ownership ---------------------------------------------------------------------------------------------------
 
@@ -166,7 +173,7 @@ class KafkaSubscription:
             consumer.incremental_assign([Place(*partition, begin[partition]) for partition in new])
         except KafkaException as error:
             # As it is it would not come through the library in one piece.
-            raise _unavailable(error) from error
+            raise _unavailable(error.args[0]) from error
         self._fetched |= set(new)
         self._positions |= {partition: begin[partition] for partition in new}
         self._ends |= ends
@@ -175,7 +182,11 @@ class KafkaSubscription:
         numbers = {place.partition for place in taken}
         gone = [partition for partition in self._positions if partition.partition in numbers]
         if self._listener is not None and gone:
-            self._listener.revoked(gone)
+            self._telling = True
+            try:
+                self._listener.revoked(gone)
+            finally:
+                self._telling = False
         for partition in gone:
             self._positions.pop(partition, None)
             self._ends.pop(partition, None)
@@ -186,16 +197,31 @@ class KafkaSubscription:
         with suppress(KafkaException):  # it ends anyway
             consumer.incremental_unassign([Place(*partition) for partition in fetched])
 
+    def _settle(self, seconds: float) -> None:
+        """The end of a commit, if one is on its way. Raises BusUnavailable."""
+        commit = self._commit
+        if commit is None:
+            return
+        if not commit.ended(seconds):
+            raise BusUnavailable("Kafka does not answer a commit")
+        self._commit = None
+        if commit.error is not None:
+            if commit.error.code() in _EXPELLED:
+                # What we did is for the next owner to repeat.
+                self._lose()
+            raise _unavailable(commit.error)
+
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def _consume(self, timeout: float, max_messages: int) -> list[Message]:
+        self._settle(timeout)
         try:
             consumer = self._open()
             # A bounded `consume` waits until it has all it was asked for: so take what is here, else wait for one.
             return self._take(consumer.consume(max_messages, 0) or consumer.consume(1, timeout))
         except KafkaException as error:
             self._lose()
-            raise _unavailable(error) from error
+            raise _unavailable(error.args[0]) from error
         except BaseException:
             # Out of `_assigned` or the listener: the rebalance is half done, and only a new member is told everything again.
             self._lose()
@@ -226,6 +252,11 @@ class KafkaSubscription:
         for (topic, number), offset in read.items():
             positions[TopicPartition(topic, number)] = offset + 1
         return out
+
+    def _behind(self, partition: TopicPartition) -> int:
+        low, high = self._consumer.get_watermark_offsets(Place(*partition), cached=True) or (0, 0)
+        # Before the first answer to a fetch the cache is empty, and says so with a negative.
+        return max(0, max(high, self._ends[partition]) - max(low, self._positions[partition]))
 
     def _note(self, error: KafkaError) -> None:
         # The first one says most.
@@ -271,5 +302,5 @@ class _Headers:
         return found
 
 
-def _unavailable(error: KafkaException) -> BusUnavailable:
-    return BusUnavailable(f"Kafka: {error.args[0].str()}")
+def _unavailable(error: KafkaError) -> BusUnavailable:
+    return BusUnavailable(f"Kafka: {error.str()}")

@@ -91,6 +91,15 @@ class Broker:
             processes.end(self._process, signal.SIGTERM, patience=20)
             self._process = None
 
+    def hang(self) -> None:
+        """Accept connections and answer nothing, until `go_on`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """As a power cut would."""
         if self._process is not None:

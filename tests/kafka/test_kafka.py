@@ -255,6 +255,49 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     bus.close()
 
 
+def test_a_broker_that_does_not_answer_blocks_nobody_for_long(
+    kafka_broker: Broker, bus: KafkaBus, topic: str, member: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reader, "_ANSWER", 0.5)
+    reader, other = member("g" + topic, [topic]), member("other" + topic, [topic])
+    bus.publish(topic, records(20))
+    for one in (reader, other):
+        assert len(read(one, 20)) == 20
+    kafka_broker.hang()
+    try:
+        for _ in range(2):
+            begin = time.monotonic()
+            with pytest.raises(BusUnavailable, match="does not answer"):
+                reader.commit()
+            assert time.monotonic() - begin < 2
+        with pytest.raises(BusUnavailable, match="does not answer"):
+            reader.poll(0.1)
+        assert sum(reader.lag().values()) == 0
+        with pytest.raises(BusUnavailable, match="does not answer"):
+            other.commit()
+        begin = time.monotonic()
+        other.close()
+        assert time.monotonic() - begin < 2
+    finally:
+        kafka_broker.go_on()
+    bus.publish(topic, records(10, 20))
+    assert sorted(numbers(read(reader, 10))) == list(range(20, 30))
+    end = time.monotonic() + 20
+    while not committed(reader):
+        assert time.monotonic() < end
+    reader.close()
+    bus.publish(topic, records(10, 30))
+    assert sorted(numbers(read(member("g" + topic, [topic]), 10))) == list(range(30, 40))
+
+
+def committed(reader: Any) -> bool:
+    try:
+        reader.commit()
+    except BusUnavailable:
+        return False
+    return True
+
+
 @pytest.mark.timeout(120)
 def test_a_broker_that_is_killed_and_comes_back(
     make_broker: Callable[[], Broker], monkeypatch: pytest.MonkeyPatch
