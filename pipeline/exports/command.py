@@ -1,0 +1,79 @@
+"""`cryptoviz export`: what was typed → a request, a progress line on a terminal, a readable mistake."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.errors import SetupError
+from pipeline.exports.files import DATASETS, FORMATS, Request, export, last_time
+from pipeline.settings import Settings
+from pipeline.store.engine import engine
+from pipeline.store.read import Reader
+from pipeline.symbols import parse_symbol
+from pipeline.timeframes import TIMEFRAMES
+
+
+def run(
+    settings: Settings,
+    dataset: str,
+    symbols: Sequence[str],
+    output: str,
+    *,
+    timeframe: str,
+    start: str | None,
+    end: str | None,
+    since: str | None,
+    format_: str,
+) -> None:
+    """Raises SetupError, which the command line turns into exit code 2."""
+    _one_of("dataset", dataset, DATASETS)
+    _one_of("--format", format_, FORMATS)
+    _one_of("--timeframe", timeframe, list(TIMEFRAMES))
+    begin = _time("--start", start)
+    if since is not None:
+        _one_of("--since", since, ["last"])
+        if output == "-":
+            raise SetupError("--since last: standard output has no manifest to go on from. Name a file.")
+        begin = last_time(output) or begin
+    request = Request(
+        dataset, [_symbol(one) for one in symbols], timeframe, start=begin, end=_time("--end", end), format=format_
+    )
+    reader = Reader(engine(settings.database_url))
+    # On standard error, and only for eyes: a pipe gets the rows and nothing else.
+    console = Console(stderr=True)
+    try:
+        with console.status("exporting …") as line:
+            rows = export(reader, request, output, lambda count: line.update(f"{count:,} rows"))
+    except SQLAlchemyError as error:
+        raise SetupError(
+            f"The database does not answer ({str(error).splitlines()[0]}). Is `cryptoviz up` running, or is --data another folder?"
+        ) from error
+    finally:
+        reader.close()
+    if sys.stderr.isatty():
+        console.print(f"{rows:,} rows" + ("" if output == "-" else f" in {output}"))
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise SetupError(f"{name}: '{value}' is none of {', '.join(allowed)}.")
+
+
+def _symbol(text: str) -> str:
+    parsed = parse_symbol(text)
+    if parsed is None:
+        raise SetupError(f"--symbol: '{text}' is not a symbol; write it like BTC/USDT.")
+    return parsed
+
+
+def _time(name: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SetupError(f"{name}: '{text}' is not a time like 2026-01-31T12:00:00Z.") from error
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
