@@ -78,6 +78,12 @@ def indicators() -> None:
 
 
 @app.command()
+def news() -> None:
+    """Worker: news sources → bus."""
+    _work("news", "pipeline.workers.news")
+
+
+@app.command()
 def writer() -> None:
     """Worker: bus → database."""
     _work("writer", "pipeline.workers.writer")
@@ -179,6 +185,27 @@ def backfill(
     typer.echo(f"{counts.candles} candles fetched; {counts.done} of {counts.windows} missing windows are there now")
     if counts.failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    dataset: Annotated[str, typer.Argument(help="candles or trades.")],
+    symbol: Annotated[list[str], typer.Option(help="Symbol, like BTC/USDT; may be given several times.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="File, or - for standard output.")],
+    timeframe: Annotated[str, typer.Option(help="Of candles.")] = "1m",
+    start: Annotated[str | None, typer.Option(help="First time, like 2026-01-31T12:00:00Z.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last time.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="`last`: go on where the export that wrote this file ended.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",
+    data: Data = None,
+) -> None:
+    """Write stored candles or trades to a file, with a manifest beside it."""
+    settings = _attached(load(data=data))
+    from pipeline.exports.command import run
+
+    run(settings, dataset, symbol, output, timeframe=timeframe, start=start, end=end, since=since, format_=format_)
 
 
 @app.command()

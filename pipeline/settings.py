@@ -70,6 +70,11 @@ class Settings(BaseSettings):
         40.0, gt=0, le=100_000, description="Trades a second of the simulated market, over all symbols."
     )
 
+    # News
+    news_config: str = Field(
+        "", description="TOML file of news sources and coin names; empty for the built-in ones, `off` for no source."
+    )
+
     # Web
     host: str = Field("127.0.0.1", description="Address the web server listens on. Anything but loopback is a choice.")
     port: int = Field(8050, ge=0, le=65535, description="Port of the web server; 0 takes a free one.")

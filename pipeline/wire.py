@@ -178,6 +178,13 @@ def read_bar(value: bytes) -> Candle:
         c = _decode_bar(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadMessage(f"not a bar: {error}") from error
+    check_bar(c)
+    symbol = _symbol(c.symbol)
+    return c if symbol == c.symbol else msgspec.structs.replace(c, symbol=symbol)
+
+
+def check_bar(c: Candle) -> None:
+    """Raises BadMessage for what no reader would take."""
     _label(c.exchange)
     length = TIMEFRAMES.get(c.timeframe)
     if length is None:
@@ -190,8 +197,6 @@ def read_bar(value: bytes) -> Candle:
         raise BadMessage(
             "open, high, low, close, volume: high and low do not enclose open and close, or volume is negative"
         )
-    symbol = _symbol(c.symbol)
-    return c if symbol == c.symbol else msgspec.structs.replace(c, symbol=symbol)
 
 
 def ticker_record(t: Ticker, source: str = "collector-ws") -> Record:

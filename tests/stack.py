@@ -42,7 +42,8 @@ class Program:
                 [sys.executable, "-m", "pipeline.cli", *arguments],
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=clean | env,
+                # No test asks the world for news.
+                env=clean | {"CRYPTOVIZ_NEWS_CONFIG": "off"} | env,
                 start_new_session=True,
             )
 

@@ -24,7 +24,7 @@ from pipeline.keeping.ranges import Range, missing, pages
 from pipeline.model import Candle
 from pipeline.store.progress import Progress
 from pipeline.timeframes import MINUTE, TIMEFRAMES, window_start
-from pipeline.wire import bar_record, read_bar
+from pipeline.wire import bar_record, check_bar
 
 _log = structlog.get_logger(__name__)
 
@@ -199,11 +199,10 @@ def _records(candles: Sequence[Candle]) -> list[Record]:
     """Those that every reader will take; an exchange's nonsense would wait for ever to be stored."""
     records = []
     for candle in candles:
-        record = bar_record(candle)
         try:
-            read_bar(record.value)
+            check_bar(candle)
         except BadMessage as error:
-            _log.error("the exchange's candle makes no sense", error=str(error), key=record.key.decode())
+            _log.error("the exchange's candle makes no sense", error=str(error), candle=str(candle))
         else:
-            records.append(record)
+            records.append(bar_record(candle))
     return records

@@ -1,0 +1,122 @@
+"""Sources to bus: every article once, with its coins and its score. One at a time: two would publish everything twice.
+
+At-least-once: an article is remembered as published after the bus has it. A kill between the two publishes it again, which
+the store takes for the same row.
+"""
+
+import time
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import redis
+import structlog
+
+from pipeline import bus as buses
+from pipeline import status
+from pipeline.bus.base import Bus, BusUnavailable
+from pipeline.bus.topics import NEWS
+from pipeline.clock import now_ms
+from pipeline.retry import Retry, Stopped
+from pipeline.settings import Settings
+from pipeline.wire import article_record
+
+if TYPE_CHECKING:
+    from pipeline.news.articles import Maker
+    from pipeline.news.feeds import Feeds, Poll
+    from pipeline.news.seen import Seen
+
+log = structlog.get_logger()
+
+_DAY_MS: Final = 86_400_000
+#: Seconds. With `up` ten processes start at once on few cores; news is the last thing anybody waits for.
+_AFTER_THE_OTHERS: Final = 2.0
+#: Seconds between two reports.
+_REPORT: Final = 2.0
+
+
+class _Counts(NamedTuple):
+    published: int = 0
+    newest: int = 0
+
+
+def run(settings: Settings, stop: Event) -> None:
+    client = redis.Redis.from_url(settings.redis_url)
+    bus = buses.connect(settings)
+
+    def waiting(reason: str) -> None:
+        status.report(client, "news", "waiting", reason)
+
+    waiting("for the other parts to start")
+    patient_bus = Retry("bus", BusUnavailable, stop, waiting)
+    patient_redis = Retry("redis", redis.RedisError, stop, waiting)
+    try:
+        if stop.wait(_AFTER_THE_OTHERS):
+            return
+        # Here, for they take half a second to import.
+        from pipeline.news import config
+        from pipeline.news.articles import Maker
+        from pipeline.news.coins import Coins
+        from pipeline.news.feeds import Feeds
+        from pipeline.news.seen import Seen
+        from pipeline.news.sentiment import Analyzer
+
+        wanted = config.load(settings.news_config)
+        coins = Coins(wanted.coins, (symbol.partition("/")[0] for symbol in settings.symbols))
+        maker = Maker(coins, Analyzer())
+        patient_bus(bus.ensure_topics, [NEWS])
+        seen: Seen = patient_redis(Seen, client)
+        feeds = Feeds(wanted)
+        feeds.start(stop)
+        counts, reported = _Counts(), 0.0
+        while not stop.is_set():
+            poll = _next(feeds.found)
+            if poll is not None:
+                counts = _publish(poll, maker, seen, bus, patient_bus, patient_redis, counts)
+            if time.monotonic() - reported >= _REPORT:
+                _report(client, feeds, counts)
+                reported = time.monotonic()
+    except Stopped:
+        pass
+    finally:
+        bus.close()
+        status.report(client, "news", "stopped")
+        client.close()
+
+
+def _next(found: "SimpleQueue[Poll]") -> "Poll | None":
+    try:
+        return found.get(timeout=0.5)
+    except Empty:
+        return None
+
+
+def _publish(
+    poll: "Poll", maker: "Maker", seen: "Seen", bus: Bus, patient_bus: Retry, patient_redis: Retry, counts: _Counts
+) -> _Counts:
+    now = now_ms()
+    config = poll.feed.config
+    oldest = now - config.days_back * _DAY_MS if config.days_back else 0
+    recent = [item for item in poll.items if item.published is None or item.published >= oldest]
+    fresh = patient_redis(seen.unseen, recent, now)
+    if not fresh:
+        return counts
+    articles = [maker.article(item, config.name, now) for item in fresh]
+    patient_bus(bus.publish, NEWS, [article_record(article) for article in articles])
+    patient_redis(seen.published, fresh, now)
+    log.info("articles", source=config.name, new=len(articles))
+    return _Counts(counts.published + len(articles), max(counts.newest, *(article.time for article in articles)))
+
+
+def _report(client: redis.Redis, feeds: "Feeds", counts: _Counts) -> None:
+    health = feeds.health()
+    facts: dict[str, str | int | float | bool] = {"published": counts.published, "newest_ms": counts.newest, **health}
+    if not feeds.feeds:
+        status.report(client, "news", "running", "no source is switched on", **facts)
+    elif not feeds.asked and not feeds.answering:
+        status.report(client, "news", "waiting", "for the sources' first answers", **facts)
+    elif not feeds.answering:
+        reasons = "; ".join(f"{name}: {line}" for name, line in health.items())
+        status.report(client, "news", "waiting", f"no source answers. {reasons}", **facts)
+    else:
+        status.report(client, "news", "running", "", **facts)
