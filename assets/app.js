@@ -1,4 +1,4 @@
-/* The terminal: wires the parts together and keeps them and the address in step. */
+/* The terminal: wires the parts together and keeps them and the address in step. Other pages start themselves (CV.pages). */
 (function () {
   'use strict';
   const CV = (window.CV = window.CV || {});
@@ -48,7 +48,6 @@
       this.pressTab = this.buttons('pane', (pane) => this.pane(pane));
       this.pane('book');
       this.latest.addEventListener('click', () => this.chart.act.reset());
-      find('#theme').addEventListener('click', () => CV.theme.toggle());
       const wide = find('#wide');
       const widen = (on) => wide.setAttribute('aria-pressed', String(this.root.classList.toggle('wide', on)));
       wide.addEventListener('click', () => widen());
@@ -168,9 +167,15 @@
   }
 
   CV.start = async () => {
-    const root = document.getElementById('terminal');
+    const name = CV.theme.page();
+    const root = document.getElementById(name);
     if (!root || CV.started) return;
     CV.started = true;
+    root.querySelectorAll('.theme').forEach((button) => button.addEventListener('click', () => CV.theme.toggle()));
+    if (name !== 'terminal') {
+      CV.page = CV.pages[name](root);
+      return;
+    }
     await new CV.Status(root.querySelector('#banner')).first;
     CV.app = new App(root);
     // What the bench reads: when each trade had been painted.

@@ -32,6 +32,13 @@
     waiting.set(job, setTimeout(go, Math.max(0, LEISURE - since)));
   };
 
+  /** Run `job` now (`later`: not yet) and every `ms`, but not while the page is hidden; at once when it is seen again. */
+  CV.repeat = (job, ms, later) => {
+    if (!later) job();
+    setInterval(() => document.hidden || job(), ms);
+    document.addEventListener('visibilitychange', () => document.hidden || job());
+  };
+
   CV.calm = window.matchMedia('(prefers-reduced-motion: reduce)');
 
   /** Write `text` into `element` only when it differs: the browser lays out nothing for nothing. */

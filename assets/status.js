@@ -14,12 +14,14 @@
   const early = CV.rest.get('status').catch(() => null);
 
   class Status {
-    constructor(banner) {
+    /** `heard` gets each answer, too. */
+    constructor(banner, heard) {
       this.banner = banner;
+      this.heard = heard || (() => {});
       this.shown = '';
       const answered = early.then((status) => (status ? this.draw(status) : this.poll()));
       this.first = Promise.race([answered, new Promise((resume) => setTimeout(resume, PATIENCE))]);
-      setInterval(() => document.hidden || this.poll(), EVERY);
+      CV.repeat(() => this.poll(), EVERY, true);
     }
 
     async poll() {
@@ -30,7 +32,9 @@
       }
     }
 
-    draw({ exchange, workers }) {
+    draw(status) {
+      const { exchange, workers } = status;
+      this.heard(status);
       const lines = [];
       const source = SOURCES[exchange && exchange.source];
       if (source) lines.push(['simulated', ...source]);

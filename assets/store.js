@@ -9,6 +9,10 @@
   const MOST_BARS = 40_000;
   // Trades not yet in a forming candle from the server: 4 such candles a second leave a busy market this many at most.
   const MOST_PENDING = 5_000;
+  // A candle closes within a second of its window. One that has a successor and is still open was missed: the page loaded it before
+  // its subscription stood, or lost the connection before that was confirmed.
+  const CLOSES_WITHIN = 3_000;
+  const LOOKED_BACK = 50; // bars
   const RETRY_FIRST = 1_000;
   const RETRY_MOST = 15_000;
 
@@ -52,6 +56,7 @@
       this.ends.forEach((end) => end());
       this.abort.abort();
       clearTimeout(this.timer);
+      clearTimeout(this.settling);
       this.changed = () => {};
     }
 
@@ -84,6 +89,7 @@
         early.forEach(([kind, data]) => (kind === 'trade' ? this.applyTrade(data) : this.applyCandle(fromSocket(data))));
         this.setState(this.bars.length ? 'ready' : 'empty');
         this.changed('all');
+        this.settle();
       } catch (error) {
         if (error.name === 'AbortError') return;
         const wait = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.retries++);
@@ -123,8 +129,7 @@
         this.load();
         return;
       }
-      let from = this.bars.length - 1;
-      while (from > 0 && !this.bars[from].closed) from--;
+      const from = Math.max(0, this.firstOpen() - 1);
       try {
         const rows = await this.fetch({ start_time: CV.rest.iso(this.bars[from].t), limit: OLDER_PAGE, order: 'asc' });
         if (rows.length >= OLDER_PAGE) {
@@ -133,6 +138,7 @@
         }
         rows.map(fromRest).forEach((bar) => this.applyCandle(bar));
         this.changed('all');
+        this.settle();
       } catch (error) {
         if (error.name !== 'AbortError') this.timer = setTimeout(() => this.refill(), RETRY_FIRST);
       }
@@ -194,11 +200,26 @@
       this.changed('last');
     }
 
+    /** Index of the oldest bar, of the newest few, that may still change; the number of bars if there is none. */
+    firstOpen() {
+      const { bars } = this;
+      for (let i = Math.max(0, bars.length - LOOKED_BACK); i < bars.length; i++) if (!bars[i].closed) return i;
+      return bars.length;
+    }
+
+    /** Look, a little later, whether every bar but the last was closed; ask for those that were not. */
+    settle() {
+      if (this.firstOpen() >= this.bars.length - 1) return;
+      clearTimeout(this.settling);
+      this.settling = setTimeout(() => this.firstOpen() < this.bars.length - 1 && this.refill(), CLOSES_WITHIN);
+    }
+
     append(bar) {
       this.pending = [];
       this.bars.push(bar);
       this.revision++;
       if (this.state === 'empty') this.setState('ready');
+      this.settle();
       this.changed('append');
     }
 

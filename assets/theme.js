@@ -1,4 +1,4 @@
-/* Dark or light: the user's word, else the system's. Loaded in <head>, so that no page is painted in the wrong one. */
+/* Dark or light, the user's word, else the system's; and which page. Loaded in <head>, so that nothing wrong is painted first. */
 (function () {
   'use strict';
   const CV = (window.CV = window.CV || {});
@@ -7,6 +7,7 @@
   const root = document.documentElement;
   const system = window.matchMedia('(prefers-color-scheme: light)');
   const listeners = [];
+  const OTHERS = ['data']; // whatever else the address says, it is the terminal's
   let palette = null;
 
   function stored() {
@@ -52,5 +53,8 @@
   system.addEventListener('change', () => stored() || apply(system.matches ? 'light' : 'dark'));
   apply(stored() === 'light' || stored() === 'dark' ? stored() : system.matches ? 'light' : 'dark');
 
-  CV.theme = { colors, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };
+  const named = location.pathname.slice(1);
+  root.dataset.page = OTHERS.includes(named) ? named : 'terminal';
+
+  CV.theme = { page: () => root.dataset.page, colors, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };
 })();

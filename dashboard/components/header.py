@@ -1,4 +1,4 @@
-"""Top of the terminal: symbol, price, its day, connection, theme."""
+"""Top of the terminal: symbol, price, its day, the other pages, connection, theme."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from dash import html
 
 from dashboard.components.markup import attrs, button, icon
+from dashboard.components.nav import pages, theme
 
 #: Those that a desktop header has room for.
 _SHORT: Final = {"high": "24h High", "low": "24h Low", "volume": "24h Volume"}
@@ -24,12 +25,13 @@ def header() -> html.Header:
             ),
             html.Div([html.Span("–", id="price"), html.Span("", id="change")], className="quote"),
             figures("header-stats", _SHORT),
+            pages("/"),
             html.Div(
                 [html.Span(className="dot"), html.Span("Connecting…", id="connection-text")],
                 id="connection",
                 role="status",
             ),
-            button([icon("theme")], id="theme", className="plain", label="Dark or light"),
+            theme(),
         ],
         id="header",
     )

@@ -8,6 +8,7 @@ from dash import html
 from dashboard.components.chart import chart
 from dashboard.components.header import header
 from dashboard.components.markup import attrs
+from dashboard.components.nav import bottom
 from dashboard.components.side import picker, side, tabs
 from dashboard.components.toolbar import toolbar
 
@@ -16,7 +17,7 @@ def layout(symbols: Sequence[str]) -> html.Main:
     """`symbols`: those that are followed. The scripts in `assets` fill and move what this lays out."""
     return html.Main(
         [
-            html.Div(id="banner", role="status"),
+            html.Div(id="banner", className="banner", role="status"),
             header(),
             html.Nav(id="strip", **attrs(aria_label="Markets")),
             toolbar(),
@@ -24,6 +25,7 @@ def layout(symbols: Sequence[str]) -> html.Main:
             tabs(),
             side(),
             picker(),
+            bottom("/"),
         ],
         id="terminal",
         **attrs(

@@ -15,7 +15,8 @@ def missing(wanted: Range, there: Iterable[Range]) -> list[Range]:
     """What of `wanted` is in none of `there`; oldest first."""
     out = []
     at = wanted.start
-    for start, end in sorted(there):
+    # An empty range would cut what is missing in two.
+    for start, end in sorted(part for part in there if part.start < part.end):
         if start > at:
             out.append(Range(at, min(start, wanted.end)))
         at = max(at, end)

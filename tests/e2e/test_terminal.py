@@ -187,6 +187,17 @@ def test_live_and_its_lag(terminal: Terminal) -> None:
     assert re.fullmatch(r"Live (<1|\d+) ms", terminal.text("#connection"))
 
 
+def test_a_candle_whose_close_was_missed_is_asked_for(terminal: Terminal) -> None:
+    """As when it closed between the page's first request and its subscription."""
+    terminal.open("/t/BTC-USDT?tf=5s")
+    terminal.until("CV.app.series.bars.at(-4).closed")
+    start, volume = terminal.value("((bar) => [bar.t, bar.v])(CV.app.series.bars.at(-4))")
+    terminal.value(
+        f"void Object.assign(CV.app.series.bars.find((bar) => bar.t === {start}), {{ closed: false, v: -1 }})"
+    )
+    terminal.until(f"((bar) => bar.closed && bar.v === {volume})(CV.app.series.bars.find((bar) => bar.t === {start}))")
+
+
 def test_it_comes_back_when_the_server_does(stack: Stack, terminal: Terminal) -> None:
     terminal.open("/t/BTC-USDT?tf=5s")
     terminal.page.wait_for_selector("#terminal[data-connection=live]")
@@ -249,7 +260,7 @@ def test_dark_and_light(stack: Stack, browser: Any) -> None:
     background = "getComputedStyle(document.querySelector('#header')).backgroundColor"
     assert terminal.value(background) == "rgb(18, 22, 28)"
     picture = terminal.value(OVERLAY)
-    terminal.page.click("#theme")
+    terminal.page.click("#header .theme")
     assert terminal.value(background) == "rgb(255, 255, 255)"
     terminal.until(f"{OVERLAY} !== {picture!r}")
     terminal.open()

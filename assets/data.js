@@ -1,0 +1,206 @@
+/* The data page: the ledger of quality hour by hour, the gaps that stay, and the parts. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const HOUR = 3_600_000;
+  const SHOWN = 24;
+  const EVERY = 10_000; // ms; the ledger is counted twice a minute
+  const QUIET = ['running', 'finished', 'stopped'];
+
+  const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
+  const count = (value) => (value === null || value === undefined ? '–' : CV.format.number(value, 0));
+  const sum = (rows, field) => rows.reduce((total, row) => (row[field] === null ? total : total + row[field]), 0);
+  const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
+
+  /** What an hour is called, and why: 'whole', 'repaired', 'missing', 'unknown' or 'none'. */
+  function judge(row) {
+    if (!row) return ['none', 'nothing stored'];
+    if (row.trades_missing > 0 || row.gaps > 0) return ['missing', `${plural(row.trades_missing || 0, 'trade')} missing of ${count(row.trades_expected)}`];
+    const differ = row.candles_mismatched ? `, ${plural(row.candles_mismatched, 'candle')} replaced by the exchange's` : '';
+    if (row.trades_repaired || differ) return ['repaired', `whole: ${plural(row.trades_stored, 'trade')}, ${count(row.trades_repaired)} fetched again${differ}`];
+    if (row.trades_expected === null) return ['unknown', `${plural(row.trades_stored, 'trade')}; this exchange does not number them`];
+    return ['whole', `whole: ${plural(row.trades_stored, 'trade')}`];
+  }
+
+  function clock(time) {
+    const date = new Date(time);
+    return `${String(date.getHours()).padStart(2, '0')}:00`;
+  }
+
+  class Ledger {
+    constructor(block) {
+      this.block = block;
+      this.body = block.querySelector('tbody');
+      this.fields = [...block.querySelectorAll('[data-field]')].map((cell) => cell.dataset.field);
+      this.rows = new Map();
+    }
+
+    draw(hours, now) {
+      const bySymbol = new Map();
+      for (const hour of hours) {
+        if (!bySymbol.has(hour.symbol)) bySymbol.set(hour.symbol, []);
+        bySymbol.get(hour.symbol).push(hour);
+      }
+      const current = Math.floor(now / HOUR) * HOUR;
+      for (const [symbol, rows] of [...bySymbol].sort(([a], [b]) => a.localeCompare(b))) {
+        if (!this.rows.has(symbol)) this.rows.set(symbol, this.row(symbol));
+        this.fill(this.rows.get(symbol), symbol, rows, current);
+      }
+      this.block.dataset.state = bySymbol.size ? 'ready' : 'empty';
+    }
+
+    row(symbol) {
+      const line = document.createElement('tr');
+      const name = element('th', 'symbol');
+      name.scope = 'row';
+      name.append(Object.assign(element('a', '', symbol), { href: `/t/${CV.format.plain(symbol)}` }));
+      const hours = element('td', 'hours');
+      const strip = element('div', 'strip');
+      strip.setAttribute('role', 'img');
+      for (let i = 0; i < SHOWN; i++) strip.append(element('i', 'hour'));
+      hours.append(strip);
+      line.append(name, hours, ...this.fields.map(() => element('td')));
+      this.body.append(line);
+      return line;
+    }
+
+    fill(line, symbol, rows, current) {
+      const at = new Map(rows.map((row) => [CV.rest.ms(row.hour), row]));
+      const told = { whole: 0, repaired: 0, missing: 0, unknown: 0, none: 0 };
+      [...line.querySelectorAll('.hour')].forEach((cell, i) => {
+        const start = current - (SHOWN - 1 - i) * HOUR;
+        const [kind, words] = judge(at.get(start));
+        told[kind] += 1;
+        cell.dataset.kind = kind;
+        cell.title = `${clock(start)} – ${clock(start + HOUR)}: ${words}`;
+      });
+      const spoken = `${told.whole + told.repaired} of the last ${SHOWN} hours whole, ${told.missing} with trades missing, ${told.none} without data`;
+      line.querySelector('.strip').setAttribute('aria-label', `${symbol}: ${spoken}`);
+      const newest = rows[rows.length - 1];
+      this.fields.forEach((field, i) => {
+        const cell = line.children[i + 2];
+        const lag = field.startsWith('lag_');
+        const unknown = rows.every((row) => row[field] === null);
+        const value = lag ? newest[field] : unknown ? null : sum(rows, field);
+        CV.write(cell, lag && value !== null ? `${count(value)} ms` : count(value));
+        cell.dataset.alarm = String(value > 0 && ['trades_missing', 'gaps', 'candles_mismatched'].includes(field));
+        cell.dataset.zero = String(value === 0);
+      });
+    }
+  }
+
+  /** The sentence people come for. */
+  function verdict(section, hours) {
+    const [title, detail] = section.children;
+    const missing = sum(hours, 'trades_missing');
+    const gaps = sum(hours, 'gaps');
+    const differ = sum(hours, 'candles_mismatched');
+    const repaired = sum(hours, 'trades_repaired');
+    const checked = sum(hours, 'candles_checked');
+    section.dataset.state = !hours.length ? 'empty' : missing || gaps ? 'missing' : 'whole';
+    CV.write(title, !hours.length ? 'Nothing counted yet'
+      : missing ? `${plural(missing, 'trade')} missing`
+        : gaps ? `${plural(gaps, 'gap')} in the last 24 hours` : 'Nothing is missing');
+    if (!hours.length) {
+      CV.write(detail, 'The first hour is counted within half a minute of the first trades.');
+      return;
+    }
+    const parts = [
+      `${plural(sum(hours, 'trades_stored'), 'trade')} stored in 24 hours`,
+      repaired ? `${count(repaired)} of them fetched again after a break` : '',
+      `${plural(sum(hours, 'duplicates'), 'duplicate')} dropped`,
+      checked ? `${plural(checked, 'candle')} held against the exchange's, ${differ ? `${count(differ)} differed and were replaced` : 'all equal'}` : '',
+    ];
+    CV.write(detail, parts.filter(Boolean).join(' · '));
+  }
+
+  class Gaps {
+    constructor(block) {
+      this.block = block;
+      this.list = block.querySelector('ul');
+    }
+
+    async load(symbols) {
+      const answers = await Promise.all(symbols.map((symbol) => CV.rest.get('quality/gaps', { symbol, limit: 20 })));
+      const gaps = answers.flat().sort((a, b) => CV.rest.ms(b.starts_at) - CV.rest.ms(a.starts_at));
+      this.list.replaceChildren(...gaps.map((gap) => {
+        const line = element('li', 'line');
+        const ids = BigInt(gap.last_id) - BigInt(gap.first_id) + 1n;
+        line.append(
+          element('b', '', gap.symbol),
+          element('span', '', `${new Date(gap.starts_at).toLocaleString()} – ${new Date(gap.ends_at).toLocaleTimeString()}`),
+          element('span', 'figure', `${CV.format.number(Number(ids), 0)} trades (${gap.first_id}–${gap.last_id})`),
+          element('span', 'detail', gap.reason),
+        );
+        return line;
+      }));
+      this.block.dataset.state = gaps.length ? 'ready' : 'empty';
+    }
+  }
+
+  class Parts {
+    constructor(block) {
+      this.block = block;
+      this.list = block.querySelector('ul');
+      this.lines = new Map();
+    }
+
+    draw({ workers, time }) {
+      const names = Object.keys(workers).sort();
+      for (const name of names) {
+        if (!this.lines.has(name)) {
+          const line = element('li', 'line');
+          line.append(element('i', 'lamp'), element('b', '', name), element('span', 'state'), element('span', 'detail'), element('span', 'figure'));
+          this.lines.set(name, line);
+        }
+        this.fill(this.lines.get(name), workers[name], time);
+      }
+      for (const [name] of this.lines) if (!workers[name]) this.lines.delete(name);
+      const wanted = names.map((name) => this.lines.get(name));
+      if (wanted.some((line, i) => this.list.children[i] !== line)) this.list.replaceChildren(...wanted);
+      this.block.dataset.state = names.length ? 'ready' : 'empty';
+    }
+
+    fill(line, { state, detail, at, facts }, time) {
+      line.dataset.kind = QUIET.includes(state) ? 'good' : state === 'failing' ? 'bad' : 'waiting';
+      const [, , words, why, figure] = line.children;
+      CV.write(words, state);
+      CV.write(why, detail);
+      why.title = detail;
+      const lag = facts && typeof facts.lag === 'number' ? `${count(facts.lag)} behind · ` : '';
+      CV.write(figure, `${lag}${CV.format.age(Math.max(0, time - at))} ago`);
+      line.title = Object.entries(facts || {}).map(([name, value]) => `${name}: ${value}`).join('\n');
+    }
+  }
+
+  class Data {
+    constructor(root) {
+      const find = (selector) => root.querySelector(selector);
+      this.summary = find('.summary');
+      this.ledger = new Ledger(find('.ledger'));
+      this.gaps = new Gaps(find('.gaps'));
+      this.parts = new Parts(find('.parts'));
+      CV.repeat(() => this.load(), EVERY);
+      new CV.Status(find('.banner'), (status) => this.parts.draw(status));
+    }
+
+    async load() {
+      try {
+        const start = new Date(Math.floor(Date.now() / HOUR) * HOUR - (SHOWN - 1) * HOUR).toISOString();
+        const hours = await CV.rest.get('quality', { start_time: start, limit: 10_000 });
+        verdict(this.summary, hours);
+        this.ledger.draw(hours, Date.now());
+        await this.gaps.load([...this.ledger.rows.keys()]);
+      } catch (error) {
+        if (this.summary.dataset.state === 'loading' || this.summary.dataset.state === 'error') {
+          this.summary.dataset.state = 'error';
+          CV.write(this.summary.children[0], 'The ledger cannot be read');
+        }
+        CV.write(this.summary.children[1], `Not up to date: ${error.message}. Trying again by itself.`);
+      }
+    }
+  }
+
+  CV.pages = Object.assign(CV.pages || {}, { data: (root) => new Data(root) });
+})();

@@ -1,0 +1,69 @@
+"""The data page: whether anything is missing, what was repaired, and how the parts that keep it so are doing."""
+
+from dash import html
+
+from dashboard.components.markup import attrs
+from dashboard.components.nav import bar, bottom
+
+#: Columns beside the symbol and its hours: field of the ledger, heading, meaning.
+_FIGURES = (
+    ("trades_stored", "Stored", "Trades in the database"),
+    ("trades_missing", "Missing", "Trades that the exchange numbered and we do not have"),
+    ("trades_repaired", "Repaired", "Trades fetched by number after a break"),
+    ("duplicates", "Duplicates", "Trades that came twice and were dropped"),
+    ("gaps", "Gaps", "Breaks that cannot be repaired"),
+    ("candles_checked", "Checked", "Candles held against the exchange's own"),
+    ("candles_mismatched", "Differ", "Checked candles that differed, since replaced by the exchange's"),
+    ("lag_p50_ms", "Lag p50", "From the exchange's clock to the database, median"),
+    ("lag_p99_ms", "Lag p99", "From the exchange's clock to the database, 99th percentile"),
+)
+
+
+def layout() -> html.Main:
+    head = [html.Th("Symbol", scope="col"), html.Th("Last 24 hours", scope="col", className="hours")]
+    head += [
+        html.Th(words, scope="col", title=meaning, **attrs(data_field=field)) for field, words, meaning in _FIGURES
+    ]
+    return html.Main(
+        [
+            html.Div(className="banner", role="status"),
+            bar("/data", "Data"),
+            html.Div(
+                [
+                    html.Section(
+                        [html.P("", className="verdict"), html.P("", className="verdict-detail")],
+                        className="summary",
+                        role="status",
+                        **attrs(data_state="loading"),
+                    ),
+                    _block(
+                        "Completeness",
+                        "ledger",
+                        html.Table(
+                            [html.Caption("Ledger of quality, last 24 hours"), html.Thead(html.Tr(head)), html.Tbody()]
+                        ),
+                        "The first hour is counted within half a minute of the first trades.",
+                    ),
+                    _block(
+                        "Gaps",
+                        "gaps",
+                        html.Ul(),
+                        "No gap: every trade that was missed could be fetched again.",
+                    ),
+                    _block("Parts", "parts", html.Ul(), "Nothing has reported yet."),
+                ],
+                className="content",
+            ),
+            bottom("/data"),
+        ],
+        id="data",
+        className="page",
+    )
+
+
+def _block(title: str, name: str, body: html.Table | html.Ul, empty: str) -> html.Section:
+    return html.Section(
+        [html.H2(title), html.Div(body, className="scroll"), html.P(empty, className="block-empty")],
+        className=f"block {name}",
+        **attrs(data_state="loading", aria_label=title),
+    )
