@@ -12,7 +12,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint shots install chromium kafka clean
+.PHONY: help run test bench drill lint shots install chromium kafka clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ test: install chromium kafka lint ## lint, then every test; fetches the browser 
 
 bench: install chromium ## throughput and tick-to-paint, measured on this machine
 	$(BIN)/python -m tests.bench $(ARGS)
+
+drill: install ## kill and stall everything under load, then count every trade (ARGS="--seed 7 --seconds 600 --rate 5000")
+	$(BIN)/python -m tests.drill $(ARGS)
 
 lint: install ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -135,16 +135,14 @@ def test_playing_it_twice_changes_nothing(bus_settings: Settings) -> None:
     first = rows(url, everything)
     client = redis.Redis.from_url(bus_settings.redis_url)
     client.delete(status.KEY)
+
+    def said(worker: str) -> status.Status:
+        # A worker that has not spoken since the deletion is still starting.
+        return status.read_all(client).get(worker, status.Status("starting"))
+
     with running(bus_settings, writer, candles, collector):
-        assert eventually(
-            lambda: status.read_all(client).get("collector", status.Status("starting")).state == "finished"
-        )
-        assert eventually(
-            lambda: (
-                status.read_all(client)["writer"].facts.get("lag") == 0
-                and status.read_all(client)["candles"].facts.get("lag") == 0
-            )
-        )
+        assert eventually(lambda: said("collector").state == "finished")
+        assert eventually(lambda: said("writer").facts.get("lag") == 0 and said("candles").facts.get("lag") == 0)
     client.close()
     assert rows(url, "SELECT count(*) FROM trades")[0][0] == TRADES
     assert rows(url, everything) == first
