@@ -22,7 +22,13 @@
       this.book = new CV.Book(find('#book'), this.socket, this.markets);
       this.connection = new CV.Connection(root, this.socket);
       this.legend = new CV.Legend(find('#legend'));
+      this.studies = new CV.Studies(find('#studies'), this.socket, {
+        changed: (what) => this.chart && (what === 'layout' ? this.chart.layout() : this.chart.repaint()),
+        edit: (study) => this.studyDialog.edit(study),
+      });
+      this.studyDialog = new CV.StudyDialog(find('#indicators'), find('#indicators-button'), this.studies);
       this.chart = new CV.Chart(find('#chart'), {
+        studies: this.studies,
         onCursor: (pointed) => this.legend.draw(pointed, this.chart.decimals),
         onFollow: (following) => (this.latest.hidden = following),
       });
@@ -108,11 +114,13 @@
         symbol, timeframe, step: FRAMES[timeframe], socket: this.socket,
         changed: (what) => {
           this.chart.changed(what);
+          if (what !== 'last') this.studies.bars();
           if (what === 'state') this.say();
         },
       }));
       this.chart.show(series, this.markets.decimals(symbol));
       series.start();
+      this.studies.show(series);
       this.say();
     }
 

@@ -14,8 +14,9 @@
   const PAINTS_KEPT = 5_000;
 
   class Chart {
-    constructor(element, { onCursor, onFollow }) {
+    constructor(element, { onCursor, onFollow, studies }) {
       this.element = element;
+      this.studies = studies;
       this.onCursor = onCursor;
       this.onFollow = onFollow;
       this.plot = new CV.Plot(element.querySelector('.chart-plot'));
@@ -92,6 +93,11 @@
       CV.frame(this.frame);
     }
 
+    /** A figure on it changed. */
+    repaint() {
+      this.want(LAST);
+    }
+
     settle(wait) {
       clearTimeout(this.settling);
       this.settling = setTimeout(() => {
@@ -112,7 +118,7 @@
     layout() {
       const { overlay, view } = this;
       if (!overlay.width) return;
-      view.resize(overlay.width - overlay.axisWidth, overlay.height - overlay.axisHeight);
+      view.resize(overlay.width - overlay.axisWidth, this.studies.arrange(overlay.bottom));
       this.clip.style.width = view.width + 'px';
       this.clip.style.height = view.height + 'px';
       this.settle(SETTLE);
@@ -155,7 +161,11 @@
       };
       this.act = {};
       for (const [name, run] of Object.entries(act)) this.act[name] = (...args) => this.series && run(...args);
-      const area = (x, y) => (x > this.view.width ? 'price' : y > this.view.height ? 'time' : 'plot');
+      const area = (x, y) => {
+        if (y > this.overlay.bottom) return 'time';
+        if (y > this.view.height) return 'pane';
+        return x > this.view.width ? 'price' : 'plot';
+      };
       CV.gestures.watch(this.surface, area, this.act);
     }
 
@@ -219,7 +229,8 @@
       const remaining = last && !last.closed ? last.t + step - this.clock() : null;
       return {
         view, bars, spans, last, cursor, decimals: this.decimals, timeframe: series.timeframe, type: this.type,
-        volumeTop: this.volumeTop, remaining: remaining !== null && remaining > -step ? remaining : null,
+        volumeTop: this.volumeTop, from, to, studies: this.studies, axisWidth: this.overlay.axisWidth,
+        remaining: remaining !== null && remaining > -step ? remaining : null,
       };
     }
 
@@ -232,6 +243,8 @@
         const t = Math.round(view.time(cursor.x) / step) * step;
         at = Math.min(at, series.find(t));
       }
+      // What is computed on request has no figure for the bar that is still forming: the one before it tells.
+      if (at >= 0) this.studies.tell(bars[at].t, bars[at].closed || !at ? null : bars[at - 1].t, this.decimals);
       return { bar: bars[at], before: bars[at - 1] };
     }
 

@@ -8,7 +8,7 @@
   const HOLD = 350; // ms a finger rests before it points rather than pans
   const SLACK = 6; // px a resting finger may tremble
 
-  /** `area(x, y)` names what lies there: 'plot', 'price' or 'time'. `act` holds the intentions. */
+  /** `area(x, y)` names what lies there: 'plot', 'pane' (an indicator's), 'price' or 'time'. `act` holds the intentions. */
   function watch(element, area, act) {
     const pointers = new Map();
     let start = null;
@@ -40,7 +40,7 @@
       const before = pointers.get(event.pointerId);
       if (!before) {
         element.dataset.area = area(at.x, at.y);
-        act.point(element.dataset.area === 'plot' ? at : null);
+        act.point(element.dataset.area === 'plot' || element.dataset.area === 'pane' ? at : null);
         return;
       }
       if (event.pointerType !== 'mouse' && !pointing && Math.hypot(at.x - start.x, at.y - start.y) > SLACK) clearTimeout(hold);
@@ -55,8 +55,8 @@
       const dy = at.y - before.y;
       if (start.area === 'price') act.scalePrice(Math.exp(dy * 0.005));
       else if (start.area === 'time') act.zoom(Math.exp(dx * 0.005), null);
-      else act.pan(dx, dy);
-      if (kind === 'mouse' && start.area === 'plot') act.point(at);
+      else act.pan(dx, start.area === 'plot' ? dy : 0);
+      if (kind === 'mouse' && start.area !== 'price' && start.area !== 'time') act.point(at);
     }
 
     function pinch(id, before, at) {

@@ -33,6 +33,11 @@
       this.height = height;
     }
 
+    /** Where the time axis begins: below the prices and the indicators' panes. */
+    get bottom() {
+      return this.height - this.axisHeight;
+    }
+
     /** Room the price axis needs for prices like `price`. True when it changed. */
     measure(price, decimals) {
       // Figures are all equally wide: only another number of digits needs another look.
@@ -64,7 +69,7 @@
     frame(ctx, view) {
       ctx.fillStyle = CV.theme.colors().line;
       ctx.fillRect(view.width, 0, 1, this.height);
-      ctx.fillRect(0, view.height, this.width, 1);
+      ctx.fillRect(0, this.bottom, this.width, 1);
     }
 
     /** Grid lines; remembers the ticks for the labels. */
@@ -78,7 +83,7 @@
       this.begin(ctx);
       ctx.fillStyle = colors.grid;
       for (const price of this.priceTicks.values) ctx.fillRect(0, Math.round(view.y(price)), view.width, 1);
-      for (const time of this.timeTicks.values) ctx.fillRect(Math.round(view.x(time)), 0, 1, view.height);
+      for (const time of this.timeTicks.values) ctx.fillRect(Math.round(view.x(time)), 0, 1, this.bottom);
     }
 
     /** Everything above the Plotly layer. */
@@ -92,7 +97,9 @@
       ctx.clip();
       if (scene.type === 'line') this.line(ctx, scene);
       else this.candles(ctx, scene);
+      CV.panes.overlays(ctx, scene.studies, scene, scene.from, scene.to);
       ctx.restore();
+      CV.panes.draw(ctx, scene.studies, scene, scene.from, scene.to);
       this.axes(ctx, scene);
       if (last) this.lastPrice(ctx, scene);
       if (cursor) this.crosshair(ctx, scene);
@@ -163,7 +170,7 @@
         ctx.fillText(CV.format.number(price, Math.min(decimals, digits)), view.width + 8, y);
       }
       ctx.textAlign = 'center';
-      const y = view.height + this.axisHeight / 2;
+      const y = this.bottom + this.axisHeight / 2;
       for (const time of this.timeTicks.values) {
         const x = view.x(time);
         if (x < 26 || x > view.width - 26) continue;
@@ -200,7 +207,7 @@
       if (remaining !== null) ctx.fillText(CV.format.countdown(remaining), view.width + 8, top + TAG + 5);
     }
 
-    crosshair(ctx, { view, cursor, decimals, timeframe }) {
+    crosshair(ctx, { view, cursor, decimals, timeframe, studies }) {
       const colors = CV.theme.colors();
       const x = Math.round(cursor.x) + 0.5;
       const y = Math.round(cursor.y) + 0.5;
@@ -209,7 +216,7 @@
       ctx.setLineDash([4, 4]);
       ctx.beginPath();
       ctx.moveTo(x, 0);
-      ctx.lineTo(x, view.height);
+      ctx.lineTo(x, this.bottom);
       ctx.moveTo(0, y);
       ctx.lineTo(view.width, y);
       ctx.stroke();
@@ -217,13 +224,16 @@
       tag(ctx, view.width + 1, y - TAG / 2, this.axisWidth - 1, TAG, colors.raised, colors.cross);
       ctx.fillStyle = colors.text;
       ctx.textAlign = 'left';
-      ctx.fillText(CV.format.number(view.price(cursor.y), decimals), view.width + 8, y + 0.5);
+      const pane = studies.panes.find((one) => one.scale && cursor.y > one.top && cursor.y <= one.top + one.height);
+      const value = pane ? CV.panes.spell(pane.study, pane.study.columns[0], pane.value(cursor.y), decimals)
+        : CV.format.number(view.price(cursor.y), decimals);
+      ctx.fillText(value, view.width + 8, y + 0.5);
       const text = CV.format.moment(cursor.t, timeframe);
       const width = ctx.measureText(text).width + 16;
       const left = Math.max(0, Math.min(view.width - width, x - width / 2));
-      tag(ctx, left, view.height + 3, width, TAG, colors.raised, colors.cross);
+      tag(ctx, left, this.bottom + 3, width, TAG, colors.raised, colors.cross);
       ctx.fillStyle = colors.text;
-      ctx.fillText(text, left + 8, view.height + 3 + TAG / 2 + 0.5);
+      ctx.fillText(text, left + 8, this.bottom + 3 + TAG / 2 + 0.5);
     }
   }
 

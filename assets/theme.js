@@ -35,6 +35,7 @@
       up: token('--up'), down: token('--down'), accent: token('--accent'),
       upText: token('--up-text'), downText: token('--down-text'), onTag: token('--on-tag'),
       cross: token('--cross'), font: token('--font'),
+      studies: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => token(`--study-${n}`)),
     };
     return palette;
   }
@@ -56,5 +57,5 @@
   const named = location.pathname.slice(1);
   root.dataset.page = OTHERS.includes(named) ? named : 'terminal';
 
-  CV.theme = { page: () => root.dataset.page, colors, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };
+  CV.theme = { page: () => root.dataset.page, colors, studies: () => colors().studies, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };
 })();

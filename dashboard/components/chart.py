@@ -28,6 +28,8 @@ def chart() -> html.Div:
                 **attrs(aria_label="Price chart. Arrow keys pan, plus and minus zoom, End shows the newest candle."),
             ),
             legend,
+            # Filled by studies.js: a line for each indicator.
+            html.Div(id="studies"),
             html.Div("Loading older candles…", id="chart-older", hidden=True),
             html.Div("", id="chart-stale", role="status", hidden=True),
             html.Div(

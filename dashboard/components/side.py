@@ -51,6 +51,19 @@ def tabs() -> html.Nav:
     return html.Nav(choice("pane", [(name, title, title) for name, title in panes], "Panels"), id="tabs")
 
 
+def indicators() -> html.Dialog:
+    """The dialog that adds indicators and changes their parameters; studydialog.js makes what is in it."""
+    return html.Dialog(
+        [
+            html.Div(button("Esc", className="dialog-close", label="Close"), className="picker-head"),
+            html.Div(className="picker-list"),
+            html.P("", className="picker-empty", hidden=True),
+        ],
+        id="indicators",
+        **attrs(aria_label="Indicators"),
+    )
+
+
 def picker() -> html.Dialog:
     """The symbol dialog."""
     return html.Dialog(

@@ -14,6 +14,12 @@ def toolbar() -> html.Div:
             choice("timeframe", timeframes, "Timeframe"),
             html.Span(className="divider"),
             choice("type", types, "Chart type"),
+            html.Span(className="divider"),
+            button(
+                [icon("indicators"), html.Span("Indicators", className="words")],
+                id="indicators-button",
+                label="Add an indicator",
+            ),
             button(
                 [icon("wide")],
                 id="wide",

@@ -9,7 +9,7 @@ from dashboard.components.chart import chart
 from dashboard.components.header import header
 from dashboard.components.markup import attrs
 from dashboard.components.nav import bottom
-from dashboard.components.side import picker, side, tabs
+from dashboard.components.side import indicators, picker, side, tabs
 from dashboard.components.toolbar import toolbar
 
 
@@ -25,6 +25,7 @@ def layout(symbols: Sequence[str]) -> html.Main:
             tabs(),
             side(),
             picker(),
+            indicators(),
             bottom("/"),
         ],
         id="terminal",

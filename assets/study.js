@@ -1,0 +1,101 @@
+/* One indicator on one series: its figures by bar, from REST for the past and from the socket as bars close and form. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const MOST = 10_000; // rows an answer may have
+  const AFTER_CLOSE = 700; // ms until a bar that closed is stored, and can be computed with
+  const PAUSE = 250; // ms in which several pages of older bars count as one
+  const RETRY = 5_000;
+  const NOT_FIGURES = new Set(['time', 'exchange', 'symbol', 'timeframe', 'indicator_type', 'created_at', 'type', 'closed', 'outputs']);
+  // Directions and strengths, which have no place on the scale of the rest.
+  const UNDRAWN = {
+    supertrend: ['value_signal', 'upper_band', 'lower_band'], psar: ['value_signal', 'upper_band', 'lower_band'],
+    support_resistance: ['support_strength', 'resistance_strength'],
+  };
+
+  class Study {
+    /** `entry` of the registry, `params` only those that differ from its defaults. `changed()` after every new figure. */
+    constructor({ entry, params, id }, series, socket, changed) {
+      Object.assign(this, { entry, params, id, series, socket, changed });
+      this.columns = entry.outputs.map((output) => output.name).filter((name) => !(UNDRAWN[entry.name] || []).includes(name));
+      this.figures = new Map(); // time → {column: figure}
+      this.error = '';
+      this.loaded = 0; // bars for which figures were asked
+      this.abort = new AbortController();
+      this.live = entry.streamed && !Object.keys(params).length;
+      if (this.live) {
+        const { symbol, timeframe } = series;
+        this.end = socket.subscribe({ type: 'indicator', symbol, timeframe, forming: true }, (data) => this.hear(data), () => this.load());
+      }
+      this.bars();
+    }
+
+    stop() {
+      this.abort.abort();
+      clearTimeout(this.timer);
+      if (this.end) this.end();
+      this.changed = () => {};
+    }
+
+    get overlay() {
+      return this.entry.pane === 'overlay';
+    }
+
+    /** 'RSI 21'. */
+    get title() {
+      const values = this.entry.parameters.map(({ name, default: usual }) => this.params[name] ?? usual)
+        .filter((value) => typeof value === 'number');
+      return [this.entry.name.replaceAll('_', ' ').toUpperCase(), ...values].join(' ');
+    }
+
+    at(t) {
+      return this.figures.get(t);
+    }
+
+    /** The series has more or other bars than before. */
+    bars() {
+      const { bars } = this.series;
+      const closed = bars.reduce((count, bar) => count + (bar.closed ? 1 : 0), 0);
+      if (!closed || closed === this.loaded) return;
+      const few = closed > this.loaded && closed - this.loaded < 5 && this.loaded > 0;
+      // The socket brings what closes now; whatever else is asked for.
+      if (few && this.live) {
+        this.loaded = closed;
+        return;
+      }
+      this.loaded = closed;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.load(few ? 8 : undefined), few ? AFTER_CLOSE : PAUSE);
+    }
+
+    async load(newest) {
+      const { symbol, timeframe, bars } = this.series;
+      try {
+        const limit = Math.min(MOST, newest || bars.length);
+        const rows = await CV.rest.get(`indicators/${this.entry.name}`, { symbol, interval: timeframe, limit, ...this.params }, this.abort.signal);
+        rows.forEach((row) => this.keep(CV.rest.ms(row.time), row.outputs && Object.keys(row.outputs).length ? row.outputs : row));
+        this.error = '';
+      } catch (error) {
+        if (error.name === 'AbortError') return;
+        this.error = error.message;
+        if (error.status !== 400) this.timer = setTimeout(() => this.load(newest), RETRY);
+      }
+      this.changed();
+    }
+
+    hear(data) {
+      if (data.indicator_type !== this.entry.name) return;
+      this.keep(data.time, data);
+      this.changed();
+    }
+
+    keep(t, row) {
+      const figures = {};
+      for (const [name, value] of Object.entries(row)) if (!NOT_FIGURES.has(name) && Number.isFinite(value)) figures[name] = value;
+      this.figures.set(t, figures);
+    }
+  }
+
+  CV.Study = Study;
+})();
