@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,7 +17,9 @@ from pipeline.exports import files as module
 from pipeline.exports.files import Request, export, last_time
 from pipeline.store.engine import engine
 from pipeline.store.migrate import migrate
+from pipeline.store.quality import Hour, Ledger
 from pipeline.store.read import Reader
+from pipeline.store.session import Session
 from pipeline.store.write import Store
 from tests.dashboard.conftest import NOON, candle, trade
 
@@ -58,6 +61,27 @@ def test_candles_to_csv_with_every_digit_and_a_manifest(reader: Reader, tmp_path
     assert manifest["bytes"] == target.stat().st_size
     assert (manifest["first"], manifest["last"]) == ("2024-08-08T12:00:00Z", "2024-08-08T12:24:00Z")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["btc.csv", "btc.csv.manifest.json"]
+
+
+def test_the_manifest_says_what_is_missing(reader: Reader, database_url: str, tmp_path: Path) -> None:
+    session = Session(database_url)
+    target = tmp_path / "btc.csv"
+
+    def quality() -> dict[str, Any]:
+        export(reader, Request("trades", ["BTC/USDT"]), str(target))
+        (found,) = json.loads((tmp_path / "btc.csv.manifest.json").read_text())["quality"]
+        return dict(found)
+
+    try:
+        assert quality()["complete"] is None, "the ledger has not counted yet"
+        hour = Hour(datetime(2024, 8, 8, 12, tzinfo=UTC), "BINANCE", "BTC/USDT", 25, 25, 0, 0, 0, 3, 0, 5, 9)
+        Ledger(session).write([hour])
+        assert quality() | {"gaps": []} == quality()
+        assert (quality()["complete"], quality()["trades_missing"], quality()["candles_checked"]) == (True, 0, 3)
+        Ledger(session).write([hour._replace(expected=27)])
+        assert (quality()["complete"], quality()["trades_missing"]) == (False, 2)
+    finally:
+        session.close()
 
 
 def test_trades_of_several_symbols_to_jsonl(reader: Reader, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from pipeline.errors import SetupError
+from pipeline.exports.completeness import completeness
 from pipeline.store.read import CandleRow, Reader, TradeKey, TradeRow
 from pipeline.wire import number
 
@@ -56,7 +57,7 @@ def export(reader: Reader, request: Request, output: str, progress: Callable[[in
     with _appearing(target) as file:
         counting = _write(rows, request, _Counting(file))
     with _appearing(target.with_name(f"{target.name}.manifest.json")) as file:
-        file.write(json.dumps(_manifest(request, target, counting), indent=2).encode() + b"\n")
+        file.write(json.dumps(_manifest(reader, request, target, counting), indent=2).encode() + b"\n")
     return counting.rows
 
 
@@ -209,8 +210,9 @@ def _appearing(target: Path) -> Iterator[IO[bytes]]:
         unfinished.unlink(missing_ok=True)
 
 
-def _manifest(request: Request, target: Path, wrote: _Counting) -> dict[str, Any]:
+def _manifest(reader: Reader, request: Request, target: Path, wrote: _Counting) -> dict[str, Any]:
     asked = replace(request, start=None, end=None)
+    first, last = request.start or wrote.first, request.end or wrote.last
     return {
         "file": target.name,
         "dataset": asked.dataset,
@@ -223,6 +225,9 @@ def _manifest(request: Request, target: Path, wrote: _Counting) -> dict[str, Any
         "rows": wrote.rows,
         "first": None if wrote.first is None else _time(wrote.first),
         "last": None if wrote.last is None else _time(wrote.last),
+        "quality": []
+        if first is None or last is None
+        else [completeness(reader, request.exchange, symbol, first, last) for symbol in request.symbols],
         "bytes": wrote.bytes,
         "sha256": wrote.sha256(),
         "cryptoviz": version("cryptoviz"),
