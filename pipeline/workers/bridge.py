@@ -31,36 +31,43 @@ _RECENT_WINDOWS: Final = 3
 
 
 def run(settings: Settings, stop: Event) -> None:
-    client = redis.Redis.from_url(settings.redis_url)
+    client = status.connect(settings.redis_url)
+    pulse = status.Pulse(client, "bridge")
     bus = buses.connect(settings)
     live = LivePublisher(client)
     owner = f"{GROUP}@{settings.bus}"
 
     def waiting(reason: str) -> None:
+        pulse.at(f"waiting for the {reason}")
         status.report(client, "bridge", "waiting", reason)
 
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     patient_redis = Retry("redis", redis.RedisError, stop, waiting)
     subscription: Subscription | None = None
     try:
-        topics = [TRADES, TICKER, *BARS, *INDICATORS, NEWS]
-        patient_bus(bus.ensure_topics, topics)
-        subscription = bus.subscribe(GROUP, topics, _Positions(live, owner, patient_redis))
-        sent, reported = 0, time.monotonic()
-        while not stop.is_set():
-            messages = patient_bus(subscription.poll, 0.5, 5_000)
-            if messages:
-                batches = batch(messages)
-                places = {f"{topic}:{number}": at for (topic, number), at in subscription.positions().items()}
-                patient_redis(live.publish, batches, owner, places)
-                sent += sum(map(len, batches.values()))
-            now = time.monotonic()
-            if now - reported >= 1:
-                # So that the bus may forget what we have passed; reading starts from our own positions.
-                patient_bus(subscription.commit)
-                lag = sum(subscription.lag().values())
-                status.report(client, "bridge", "running", messages_per_s=round(sent / (now - reported), 1), lag=lag)
-                sent, reported = 0, now
+        with pulse:
+            topics = [TRADES, TICKER, *BARS, *INDICATORS, NEWS]
+            patient_bus(bus.ensure_topics, topics)
+            subscription = bus.subscribe(GROUP, topics, _Positions(live, owner, patient_redis))
+            sent, reported = 0, time.monotonic()
+            while not stop.is_set():
+                pulse.at("reading the bus")
+                messages = patient_bus(subscription.poll, 0.5, 5_000)
+                if messages:
+                    batches = batch(messages)
+                    places = {f"{topic}:{number}": at for (topic, number), at in subscription.positions().items()}
+                    pulse.at("publishing to Redis")
+                    patient_redis(live.publish, batches, owner, places)
+                    sent += sum(map(len, batches.values()))
+                now = time.monotonic()
+                if now - reported >= 1:
+                    pulse.at("committing to the bus")
+                    # So that the bus may forget what we have passed; reading starts from our own positions.
+                    patient_bus(subscription.commit)
+                    lag = sum(subscription.lag().values())
+                    rate = round(sent / (now - reported), 1)
+                    status.report(client, "bridge", "running", messages_per_s=rate, lag=lag)
+                    sent, reported = 0, now
     except Stopped:
         pass
     finally:

@@ -45,11 +45,13 @@ class Fenced(Exception):
 
 
 def run(settings: Settings, stop: Event) -> None:
-    client = redis.Redis.from_url(settings.redis_url)
+    client = status.connect(settings.redis_url)
+    pulse = status.Pulse(client, "candles")
     bus = buses.connect(settings)
     store = Store(settings.database_url)
 
     def waiting(reason: str) -> None:
+        pulse.at(f"waiting for the {reason}")
         status.report(client, "candles", "waiting", reason)
 
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
@@ -57,21 +59,25 @@ def run(settings: Settings, stop: Event) -> None:
     maker = _Maker(f"candles@{settings.bus}", store, patient_store, LivePublisher(client))
     subscription: Subscription | None = None
     try:
-        patient_bus(bus.ensure_topics, [TRADES, TICKER, *BARS])
-        subscription = bus.subscribe(GROUP, [TRADES, TICKER, *BARS], maker)
-        made, reported = 0, 0.0
-        while not stop.is_set():
-            messages = patient_bus(subscription.poll, 0.1, 10_000)
-            maker.take(messages)
-            for topic, records in maker.closed().items():
-                made += len(records)
-                patient_bus(bus.publish, topic, records)
-            maker.show_forming()
-            maker.save(subscription)
-            if time.monotonic() - reported >= 1:
-                lag = sum(subscription.lag().values())
-                status.report(client, "candles", "running", "", made=made, lag=lag, **maker.counts())
-                reported = time.monotonic()
+        with pulse:
+            patient_bus(bus.ensure_topics, [TRADES, TICKER, *BARS])
+            subscription = bus.subscribe(GROUP, [TRADES, TICKER, *BARS], maker)
+            made, reported = 0, 0.0
+            while not stop.is_set():
+                pulse.at("reading the bus")
+                messages = patient_bus(subscription.poll, 0.1, 10_000)
+                maker.take(messages)
+                pulse.at("publishing candles")
+                for topic, records in maker.closed().items():
+                    made += len(records)
+                    patient_bus(bus.publish, topic, records)
+                maker.show_forming()
+                pulse.at("saving its state to the database")
+                maker.save(subscription)
+                if time.monotonic() - reported >= 1:
+                    lag = sum(subscription.lag().values())
+                    status.report(client, "candles", "running", "", made=made, lag=lag, **maker.counts())
+                    reported = time.monotonic()
     except Stopped:
         pass
     finally:

@@ -9,7 +9,6 @@ from threading import Event
 from typing import Final, NamedTuple
 
 import psycopg2
-import redis
 
 from pipeline import bus as buses
 from pipeline import status
@@ -31,37 +30,44 @@ _LINGER: Final = 0.05
 
 
 def run(settings: Settings, stop: Event) -> None:
-    client = redis.Redis.from_url(settings.redis_url)
+    client = status.connect(settings.redis_url)
+    pulse = status.Pulse(client, "writer")
     bus = buses.connect(settings)
     store = Store(settings.database_url)
 
     def waiting(reason: str) -> None:
+        pulse.at(f"waiting for the {reason}")
         status.report(client, "writer", "waiting", reason)
 
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     subscription: Subscription | None = None
     try:
-        topics = [TRADES, *BARS, *INDICATORS, NEWS]
-        patient_bus(bus.ensure_topics, topics)
-        subscription = bus.subscribe(GROUP, topics)
-        written, reported = 0, time.monotonic()
-        while not stop.is_set():
-            messages = patient_bus(subscription.poll, 0.5, _BATCH)
-            if 0 < len(messages) < _BATCH // 10:
-                stop.wait(_LINGER)
-                messages += patient_bus(subscription.poll, 0, _BATCH)
-            if messages:
-                batch = sort(messages)
-                for message, error in batch.bad:
-                    patient_bus(dead_letter, bus, message, error)
-                Retry("database", psycopg2.Error, stop, waiting)(_write, store, batch)
-                patient_bus(subscription.commit)
-                written += len(messages) - len(batch.bad)
-            now = time.monotonic()
-            if now - reported >= 1:
-                lag = sum(subscription.lag().values())
-                status.report(client, "writer", "running", rows_per_s=round(written / (now - reported), 1), lag=lag)
-                written, reported = 0, now
+        with pulse:
+            topics = [TRADES, *BARS, *INDICATORS, NEWS]
+            patient_bus(bus.ensure_topics, topics)
+            subscription = bus.subscribe(GROUP, topics)
+            written, reported = 0, time.monotonic()
+            while not stop.is_set():
+                pulse.at("reading the bus")
+                messages = patient_bus(subscription.poll, 0.5, _BATCH)
+                if 0 < len(messages) < _BATCH // 10:
+                    stop.wait(_LINGER)
+                    messages += patient_bus(subscription.poll, 0, _BATCH)
+                if messages:
+                    batch = sort(messages)
+                    pulse.at("publishing dead letters")
+                    for message, error in batch.bad:
+                        patient_bus(dead_letter, bus, message, error)
+                    pulse.at("writing to the database")
+                    Retry("database", psycopg2.Error, stop, waiting)(_write, store, batch)
+                    pulse.at("committing to the bus")
+                    patient_bus(subscription.commit)
+                    written += len(messages) - len(batch.bad)
+                now = time.monotonic()
+                if now - reported >= 1:
+                    lag = sum(subscription.lag().values())
+                    status.report(client, "writer", "running", rows_per_s=round(written / (now - reported), 1), lag=lag)
+                    written, reported = 0, now
     except Stopped:
         pass
     finally:

@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
         return bool(self.sent) and not (self.missing or self.double or self.altered or self.wrong_candles)
 
 
-class _Windows:
+class Windows:
     """Closed candles of the windows that trades cover whole, the obvious way."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ def compare(url: str, connect: Callable[[], Any], symbol: str, first: int, patie
     count = "SELECT count(*) FROM trades WHERE symbol = %s"
     eventually(lambda: (_one(connect, count, symbol) or 0) >= expected, patience, every=1)
 
-    windows = _Windows()
+    windows = Windows()
     missing = altered = double = 0
     connection = connect()
     try:
