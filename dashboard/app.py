@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from dashboard import api, compression, page, security, services
+from dashboard import api, compression, metrics, page, requests, security, services
 from dashboard.live import socket
 from pipeline.settings import Settings
 
@@ -12,10 +12,11 @@ def create_app(settings: Settings) -> Flask:
     server = Flask("cryptoviz", static_folder=None)
     server.config["SETTINGS"] = settings
     server.url_map.merge_slashes = False  # /crypto//data is nobody's symbol
+    requests.mount(server)
     compression.mount(server)
     services.mount(server, settings)
     api.mount(server)
-    socket.mount(server, settings)
+    metrics.mount(server, socket.mount(server, settings))
     page.mount(server, settings)
     security.secure(server)
     return server

@@ -171,6 +171,13 @@ class LiveReader:
         reached = newest == seq or (bool(messages) and messages[0][0] == seq + 1)
         return CatchUp(messages, reached, current, newest)
 
+    def last(self, names: Sequence[str]) -> list[bytes | None]:
+        """The newest numbered message of each channel; None for one that never carried any."""
+        pipeline = self._redis.pipeline()
+        for name in names:
+            pipeline.lindex(HISTORY_PREFIX + name, -1)
+        return [None if item is None else item.rpartition(b"\n")[2] for item in pipeline.execute()]
+
     def forming(self, name: str) -> bytes | None:
         """The newest forming candle of a channel, as WebSocket data."""
         return cast("bytes | None", self._redis.hget(FORMING_KEY, name))

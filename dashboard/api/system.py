@@ -10,7 +10,6 @@ from dashboard.api.answers import failed, ok
 from dashboard.services import services
 from pipeline import status
 from pipeline.clock import now_ms
-from pipeline.collecting.history import MARKETS_KEY
 
 routes = Blueprint("system", __name__)
 
@@ -54,10 +53,3 @@ def parts() -> Response:
 def nothing(rest: str) -> Response:
     """So that an unknown route is a 404 in our shape: Dash would show its page for any address."""
     raise NotFound
-
-
-@routes.get("/api/v1/markets")
-def markets() -> Response:
-    """What the exchange says of each followed symbol."""
-    stored = services().redis.hgetall(MARKETS_KEY)
-    return ok({"markets": [msgspec.Raw(one) for _, one in sorted(stored.items())]})

@@ -276,7 +276,8 @@ class Live:
                 peer.check(now)
 
 
-def mount(server: Flask, settings: Settings) -> None:
+def mount(server: Flask, settings: Settings) -> Hub:
+    """Serve both routes; the hub behind them."""
     live = Live(settings, services(server).live)
     server.config["SOCK_SERVER_OPTIONS"] = {"max_message_size": _INBOUND, "receive_bytes": 65536}
     sock = Sock(server)
@@ -313,3 +314,5 @@ def mount(server: Flask, settings: Settings) -> None:
     @server.get("/ws/stats")
     def ws_stats() -> Response:
         return Response(msgspec.json.encode({"status": "ok", "data": live.hub.stats()}), mimetype="application/json")
+
+    return live.hub

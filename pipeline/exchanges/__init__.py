@@ -6,6 +6,8 @@ from pipeline.exchanges.weights import Weights
 from pipeline.settings import Settings
 
 REPLAY = "replay:"
+#: Name → title of what `open_exchange` opens.
+KNOWN = {"binance": "Binance spot", "simulator": "Simulated market", "replay": "Recordings"}
 
 
 def open_exchange(settings: Settings, weights: Weights | None = None) -> Exchange:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Engine, text
 
+from pipeline.store.currencies import Currency
 from pipeline.timeframes import TIMEFRAMES
 
 
@@ -290,6 +291,10 @@ class Reader:
             "ORDER BY first_id DESC LIMIT :limit"
         )
         return [GapRow(*row) for row in self._rows(sql, {"exchange": exchange, "symbol": symbol, "limit": limit})]
+
+    def currencies(self) -> list[Currency]:
+        """By code."""
+        return [Currency(*row) for row in self._rows("SELECT code, name, kind FROM currencies ORDER BY code", {})]
 
     def symbols(self, since: datetime) -> list[str]:
         """Symbols with a 1m candle that ended after `since`."""

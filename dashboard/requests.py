@@ -1,0 +1,30 @@
+"""A number for every request: in the answer, and in every line that is logged while it is answered."""
+
+import re
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, g, request
+
+HEADER: Final = "X-Request-ID"
+#: What a caller may choose; anything else would let strangers write into our log.
+_GIVEN: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def mount(server: Flask) -> None:
+    server.before_request(_begin)
+    server.after_request(_end)
+
+
+def _begin() -> None:
+    given = request.headers.get(HEADER, "")
+    g.request_id = given if _GIVEN.fullmatch(given) else uuid4().hex
+    structlog.contextvars.bind_contextvars(request=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    if "request_id" in g:
+        response.headers[HEADER] = g.request_id
+    structlog.contextvars.unbind_contextvars("request")
+    return response
