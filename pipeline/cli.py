@@ -1,5 +1,6 @@
 """The `cryptoviz` command. Everything heavy is imported by the command that needs it, so each starts fast."""
 
+import gc
 import importlib
 import os
 import signal
@@ -254,7 +255,12 @@ def _work(name: str, module: str, **overrides: object) -> None:
     settings = load(**overrides)
     _set_up_logs(settings, name)
     stop = stopped_by_signals()
-    importlib.import_module(module).run(settings, stop)
+    worker = importlib.import_module(module)
+    # What was imported never goes, and messages hold no cycles: looking through both a hundred times a second took the collector
+    # a fifth of its time (py-spy, 60 000 trades/s).
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    worker.run(settings, stop)
 
 
 def _attached(settings: Settings) -> Settings:

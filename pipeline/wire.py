@@ -6,7 +6,8 @@ symbols by `parse_symbol`, labels and trade ids by the patterns below.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -23,11 +24,13 @@ _LABEL = re.compile(r"^[A-Z0-9_.\-]{1,32}$")
 _TRADE_ID = re.compile(r"^[A-Za-z0-9_.:\-]{1,64}$")
 #: No exchange prints more digits; a hostile 1E+999999 would fill memory when written out.
 _MAX_EXPONENT = 40
-_FUTURE = 1 << 52
+#: The year 10000: no datetime spells it, so a message from there would be a stone in every reader's way.
+_FUTURE = 253_402_300_800_000
 # Decimals, for comparing a Decimal with a float costs 1 us.
 _ZERO, _HUGE = Decimal(0), Decimal(10**18)
 
-_decode_trade = msgspec.json.Decoder(Trade).decode
+_trade_decoder = msgspec.json.Decoder(Trade)
+_decode_trade, _decode_trades = _trade_decoder.decode, _trade_decoder.decode_lines
 _decode_bar = msgspec.json.Decoder(Candle).decode
 _decode_ticker = msgspec.json.Decoder(Ticker).decode
 _decode_indicator = msgspec.json.Decoder(Indicator).decode
@@ -120,6 +123,37 @@ def read_trade(value: bytes) -> Trade:
         _figures(price=t.price, amount=t.amount)
         raise BadMessage(f"price, amount: {t.price}, {t.amount} are not a positive price and an amount")
     return t
+
+
+def read_trades(values: Sequence[bytes]) -> list[Trade | None]:
+    """`read_trade` of many at once, at half the cost; None for those that it would refuse."""
+    text = b"\n".join(values)
+    trades: list[Trade] = []
+    # A line break within a message is legal JSON, and would shift the ones after it.
+    if text.count(b"\n") == len(values) - 1:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            trades = _decode_trades(text)
+    if len(trades) != len(values):
+        return [_trade_or_none(value) for value in values]
+    symbols, labels = _symbols, _labels
+    return [
+        t
+        if symbols.get(t.symbol) == t.symbol
+        and t.exchange in labels
+        and 0 <= t.ts < _FUTURE
+        and t.trade_id.isalnum()
+        and _ZERO < t.price < _HUGE
+        and _ZERO <= t.amount < _HUGE
+        else _trade_or_none(value)
+        for t, value in zip(trades, values, strict=True)
+    ]
+
+
+def _trade_or_none(value: bytes) -> Trade | None:
+    try:
+        return read_trade(value)
+    except BadMessage:
+        return None
 
 
 def _with_numeric_id(value: bytes, error: Exception) -> Trade:

@@ -1,18 +1,11 @@
 """The live bridge: numbers, history, and a publisher that may be killed and try again."""
 
-import json
 from collections.abc import Iterator
-from decimal import Decimal
 
 import pytest
 import redis
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.live import LivePublisher, LiveReader, unpack
-from pipeline.live_messages import relayed_trade, trade_data
-from pipeline.model import Trade
-from pipeline.wire import trade_record
 
 NAME = "trade|BTC/USDT|"
 
@@ -90,35 +83,3 @@ def test_a_store_that_lost_its_memory_begins_another_epoch(client: redis.Redis) 
     publisher.publish({NAME: numbers(1, 1)})
     assert reader.newest(NAME)[0] not in ("", epoch)
     assert not reader.since(NAME, 0, epoch).recovered
-
-
-decimals = st.decimals(min_value="0.00000001", max_value="1000000", places=8)
-
-
-@given(decimals, decimals, st.integers(0, 2**45), st.sampled_from(["buy", "sell"]), st.integers(1, 3))
-def test_the_short_way_says_the_same_as_the_long_one(
-    price: Decimal, amount: Decimal, ts: int, side, count: int
-) -> None:
-    trade = Trade("BINANCE", "BTC/USDT", ts, price, amount, side, "7", count)
-    relayed = relayed_trade(trade_record(trade).value)
-    if count > 1:
-        assert relayed is None
-    else:
-        assert relayed is not None
-        assert relayed[0] == "BTC/USDT"
-        assert json.loads(relayed[1], parse_float=Decimal) == json.loads(trade_data(trade), parse_float=Decimal)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b'"price":1.5', b'"price":0.00'), (b'"price":1.5', b'"price":01.5'),
-        (b'"price":1.5', b'"price":-1.5'), (b'"price":1.5', b'"price":NaN'),
-        (b'"price":1.5', b'"price":"1.5"'), (b'"buy"', b'"bid"'), (b"BTC/USDT", b"btc/usdt"), (b"BTC/USDT", b"BTCUSDT"),
-        (b'"7"', b"7"), (b'"7"', b'"<7>"'), (b"}", b"}\n"), (b"BINANCE", b'BIN","x":"Y'),
-    ],
-)  # fmt: skip
-def test_any_other_spelling_goes_the_long_way(old: bytes, new: bytes) -> None:
-    value = trade_record(Trade("BINANCE", "BTC/USDT", 1, Decimal("1.5"), Decimal(2), "buy", "7")).value
-    assert relayed_trade(value) is not None
-    assert relayed_trade(value.replace(old, new)) is None

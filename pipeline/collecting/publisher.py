@@ -152,12 +152,12 @@ class Publisher:
     def _publish_live(self, works: list[_Work]) -> bool:
         trades: list[Record] = []
         tickers: list[Record] = []
-        newest: dict[str, str] = {}
+        newest: dict[tuple[str, str], str] = {}
         for models, source in works:
             for model in models:
                 if type(model) is Trade:
                     trades.append(trade_record(model, source))
-                    newest[f"{model.exchange}|{model.symbol}"] = model.trade_id
+                    newest[model.exchange, model.symbol] = model.trade_id
                 elif type(model) is Ticker:
                     tickers.append(ticker_record(model, source))
         if trades:
@@ -165,7 +165,8 @@ class Publisher:
                 return False
             self.trades += len(trades)
             if self._remember:
-                for head, number in newest.items():
+                for (exchange, symbol), number in newest.items():
+                    head = f"{exchange}|{symbol}"
                     self._newest[head] = max(self._newest.get(head, 0), int(number))
                 self._unnoted = True
         return not tickers or self._send(TICKER, tickers)

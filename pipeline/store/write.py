@@ -7,8 +7,6 @@ cost. Measured on 2 busy cores, rows/s: upsert 82 k, straight COPY 149 k, straig
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from io import StringIO
 
 import psycopg2
@@ -17,6 +15,7 @@ from psycopg2.extensions import connection as Connection
 
 from pipeline.model import FIGURES, Article, Candle, Indicator, Trade
 from pipeline.store.engine import dsn
+from pipeline.trade_messages import spelled
 from pipeline.wire import number
 
 # ON COMMIT DELETE ROWS: the tables are made once a connection and are empty at the start of every batch.
@@ -39,7 +38,8 @@ CREATE TEMP TABLE IF NOT EXISTS incoming_news (
 ) ON COMMIT DELETE ROWS
 """
 
-COPY_TRADES = "COPY trades (event_ts, exchange, symbol, trade_id, price, amount, side) FROM STDIN"
+TRADE_COLUMNS = "event_ts, exchange, symbol, trade_id, price, amount, side"
+COPY_TRADES = f"COPY trades ({TRADE_COLUMNS}) FROM STDIN"
 UPSERT_TRADES = """
 INSERT INTO trades (event_ts, exchange, symbol, trade_id, price, amount, side, source)
 SELECT event_ts, exchange, symbol, trade_id, price, amount, side, source
@@ -102,21 +102,24 @@ class Store:
         candles: Sequence[Candle],
         indicators: Sequence[Indicator] = (),
         articles: Sequence[Article] = (),
+        lines: Sequence[str] = (),
     ) -> None:
-        """Store all of it in one transaction; durable when this returns."""
+        """Store all of it in one transaction; durable when this returns. `lines` are more live trades, as `trade_messages.rows` spells
+        them."""
         # Repaired ones are few, and often there already.
-        repaired = [trade for trade in trades if trade.repaired]
-        live = [trade for trade in trades if not trade.repaired] if repaired else trades
+        repaired = "".join(f"{_trade_line(trade)[:-1]}\trepair\n" for trade in trades if trade.repaired)
+        live = [*lines, *(_trade_line(trade) for trade in trades if not trade.repaired)]
         rest = [
             ("incoming_candles", UPSERT_CANDLES, "".join(map(_candle_line, best(candles)))),
             ("incoming_indicators", UPSERT_INDICATORS, "".join(map(_indicator_line, _newest(indicators)))),
             ("incoming_news", UPSERT_NEWS, "".join(map(_article_line, {a.url: a for a in articles}.values()))),
         ]
         try:
-            marked = ("incoming_trades", UPSERT_TRADES, "".join(map(_marked_line, repaired)))
-            self._write([(COPY_TRADES, "".join(map(_trade_line, live)))], [marked, *rest])
+            self._write([(COPY_TRADES, "".join(live))], [("incoming_trades", UPSERT_TRADES, repaired), *rest])
         except UniqueViolation:
-            self._write([], [("incoming_trades", UPSERT_TRADES, "".join(map(_marked_line, trades))), *rest])
+            # With the table's default spelt out.
+            marked = repaired + "".join(f"{line[:-1]}\tlive\n" for line in live)
+            self._write([], [("incoming_trades", UPSERT_TRADES, marked), *rest])
 
     def _write(self, straight: Sequence[tuple[str, str]], upserts: Sequence[tuple[str, str, str]]) -> None:
         connection = self._connect()
@@ -187,20 +190,9 @@ def rank(c: Candle) -> int:
     return 3 if c.source == "historical" else 2 if c.complete else 1
 
 
-# Thousands of trades share a second, and spelling one costs more than all the rest of a line.
-@lru_cache(maxsize=1024)
-def _second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def _trade_line(t: Trade) -> str:
     second, ms = divmod(t.ts, 1000)
-    return f"{_second(second)}.{ms:03d}+00\t{t.exchange}\t{t.symbol}\t{t.trade_id}\t{t.price}\t{t.amount}\t{t.side}\n"
-
-
-def _marked_line(t: Trade) -> str:
-    """With the table's default spelt out, for the upsert."""
-    return f"{_trade_line(t)[:-1]}\t{'repair' if t.repaired else 'live'}\n"
+    return f"{spelled(second)}.{ms:03d}+00\t{t.exchange}\t{t.symbol}\t{t.trade_id}\t{number(t.price)}\t{number(t.amount)}\t{t.side}\n"
 
 
 def _candle_line(c: Candle) -> str:

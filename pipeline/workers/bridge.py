@@ -5,7 +5,7 @@ repeats nor skips a message on the socket.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from threading import Event
 from typing import Final
 
@@ -18,11 +18,12 @@ from pipeline.bus.topics import BARS, INDICATORS, NEWS, TICKER, TRADES
 from pipeline.clock import now_ms
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
-from pipeline.live_messages import candle_data, indicator_data, news_data, relayed_trade, ticker_data, trade_data
+from pipeline.live_messages import candle_data, indicator_data, news_data, ticker_data, trade_data
 from pipeline.model import Article, Candle, Indicator, Ticker
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.timeframes import TIMEFRAMES
+from pipeline.trade_messages import relayed
 from pipeline.wire import read, read_trade
 
 GROUP: Final = "cryptoviz-bridge"
@@ -93,19 +94,13 @@ class _Positions:
         """Nothing is held back: positions are stored with every publish."""
 
 
-def batch(messages: Iterable[Message]) -> dict[str, list[bytes]]:
+def batch(messages: Sequence[Message]) -> dict[str, list[bytes]]:
     """Channel → WebSocket data, in order. What cannot be read is passed over: the writer sends it to the dead letters."""
-    out: dict[str, list[bytes]] = {}
+    out = _trades([message.value for message in messages if message.topic == TRADES])
     for message in messages:
+        if message.topic == TRADES:
+            continue
         try:
-            # Trades by the short way: they are nearly all there is.
-            if message.topic == TRADES:
-                relayed = relayed_trade(message.value)
-                if relayed is None:
-                    trade = read_trade(message.value)
-                    relayed = trade.symbol, trade_data(trade)
-                out.setdefault(channel("trade", relayed[0]), []).append(relayed[1])
-                continue
             if message.headers.get("closed") == "false":
                 continue
             model = read(message)
@@ -122,6 +117,24 @@ def batch(messages: Iterable[Message]) -> dict[str, list[bytes]]:
         elif isinstance(model, Ticker):
             out.setdefault(channel("ticker", model.symbol), []).append(ticker_data(model))
     return out
+
+
+def _trades(values: Sequence[bytes]) -> dict[str, list[bytes]]:
+    """By the short way: they are nearly all there is."""
+    by_symbol: dict[str, list[bytes]] = {}
+    for value, short in zip(values, relayed(values), strict=True):
+        if short is None:
+            try:
+                trade = read_trade(value)
+            except BadMessage:
+                continue
+            short = trade.symbol, trade_data(trade)
+        symbol, data = short
+        share = by_symbol.get(symbol)
+        if share is None:
+            share = by_symbol[symbol] = []
+        share.append(data)
+    return {channel("trade", symbol): share for symbol, share in by_symbol.items()}
 
 
 def _recent(window_start: int, timeframe: str) -> bool:

@@ -27,7 +27,7 @@ from pipeline.model import Candle, Ticker
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.store.write import Store
-from pipeline.wire import bar_record, read, read_trade
+from pipeline.wire import bar_record, read, read_trades
 
 GROUP: Final = "cryptoviz-candles"
 #: After a kill this much is read again: a second's trades are made into candles in a few milliseconds per thousand.
@@ -133,22 +133,20 @@ class _Maker:
     def take(self, messages: Sequence[Message]) -> None:
         """Feed the series. What cannot be read is passed over: the writer sends it to the dead letters."""
         touched = self._touched
+        # All at once: they are nearly all there is.
+        trades = iter(read_trades([message.value for message in messages if message.topic == TRADES]))
         for message in messages:
+            trade = next(trades) if message.topic == TRADES else None
             owned = self._series.get(message.partition)
             if owned is None:
                 continue
-            # Trades by the short way: they are nearly all there is.
-            if message.topic == TRADES:
-                try:
-                    trade = read_trade(message.value)
-                except BadMessage:
-                    continue
+            if trade is not None:
                 series = owned.get((trade.exchange, trade.symbol))
                 if series is None:
                     series = owned[trade.exchange, trade.symbol] = Series(trade.exchange, trade.symbol)
                 if series.add(trade):
                     touched.add((message.partition, trade.exchange, trade.symbol))
-            elif message.topic == TICKER or message.headers.get("closed") == "false":
+            elif message.topic == TICKER or (message.topic != TRADES and message.headers.get("closed") == "false"):
                 # Of bars only the exchange's open ones matter here; the rest, our own among them, is passed over unread.
                 self._learn(owned, message)
 

@@ -20,7 +20,8 @@ from pipeline.model import Article, Candle, Indicator, Trade
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.store.write import Store
-from pipeline.wire import read, read_trade
+from pipeline.trade_messages import rows
+from pipeline.wire import read
 
 GROUP: Final = "cryptoviz-writer"
 #: A bigger batch is no faster per row and loses more work to a kill; a smaller one pays a commit too often.
@@ -80,8 +81,10 @@ def run(settings: Settings, stop: Event) -> None:
 
 
 class Batch(NamedTuple):
-    """Messages by what they are; `bad` are those that cannot be read, with their errors."""
+    """Messages by what they are. `lines`: trades as rows for COPY; `trades`: those that are spelled otherwise. `bad` are those that
+    cannot be read, with their errors."""
 
+    lines: list[str]
     trades: list[Trade]
     candles: list[Candle]
     indicators: list[Indicator]
@@ -90,18 +93,19 @@ class Batch(NamedTuple):
 
 
 def sort(messages: Sequence[Message]) -> Batch:
-    batch = Batch([], [], [], [], [])
-    for message in messages:
+    trades = [message for message in messages if message.topic == TRADES]
+    lines, strange = rows([message.value for message in trades])
+    batch = Batch(lines, [], [], [], [], [])
+    others = [message for message in messages if message.topic != TRADES] if len(trades) < len(messages) else []
+    for message in (*map(trades.__getitem__, strange), *others):
         try:
-            # Trades by the short way: they are nearly all there is.
-            if message.topic == TRADES:
-                batch.trades.append(read_trade(message.value))
-                continue
             model = read(message)
         except BadMessage as error:
             batch.bad.append((message, error))
             continue
-        if isinstance(model, Candle):
+        if isinstance(model, Trade):
+            batch.trades.append(model)
+        elif isinstance(model, Candle):
             batch.candles.append(model)
         elif isinstance(model, Indicator):
             batch.indicators.append(model)
@@ -112,7 +116,7 @@ def sort(messages: Sequence[Message]) -> Batch:
 
 def _write(store: Store, batch: Batch) -> None:
     try:
-        store.write(batch.trades, batch.candles, batch.indicators, batch.articles)
+        store.write(batch.trades, batch.candles, batch.indicators, batch.articles, batch.lines)
     except psycopg2.Error:
         # A connection in an unknown state is not worth saving.
         store.close()

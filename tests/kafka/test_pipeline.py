@@ -37,14 +37,19 @@ def kafka(broker: Broker, redis_url: str, database_url: str) -> Settings:
     )  # fmt: skip
 
 
-def shares(broker: Broker) -> list[int]:
-    """Partitions of each member of the candles group; none while its coordinator loads."""
-    admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
-    try:
-        group = admin.describe_consumer_groups([candles.GROUP])[candles.GROUP].result(10)
-    except KafkaException:
-        return []
-    return sorted(len(member.assignment.topic_partitions) for member in group.members)
+class Group:
+    """The candles workers, as the broker sees them."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._admin = AdminClient({"bootstrap.servers": broker.address, "log_level": 0})
+
+    def shares(self) -> list[int]:
+        """Partitions of each member; none while the group's coordinator loads or does not answer."""
+        try:
+            group = self._admin.describe_consumer_groups([candles.GROUP], request_timeout=5)[candles.GROUP].result(10)
+        except (KafkaException, TimeoutError):
+            return []
+        return sorted(len(member.assignment.topic_partitions) for member in group.members)
 
 
 def waits_for_kafka(said: Status) -> bool:
@@ -55,7 +60,7 @@ def waits_for_kafka(said: Status) -> bool:
 def test_a_second_candles_worker_joins_and_leaves_in_the_middle(
     kafka: Settings, broker: Broker, tmp_path: Path
 ) -> None:
-    line = Line(kafka, tmp_path)
+    line, group = Line(kafka, tmp_path), Group(broker)
     first = 0
 
     def feed(until: Callable[[], bool]) -> None:
@@ -68,21 +73,21 @@ def test_a_second_candles_worker_joins_and_leaves_in_the_middle(
             first += 400
             return until()
 
-        assert eventually(step, 60, every=0.05), f"{shares(broker)}\n{line.logs()}"
+        assert eventually(step, 60, every=0.05), f"{group.shares()}\n{line.logs()}"
 
     try:
         line.start("writer")
         line.start("candles")
-        feed(lambda: shares(broker) == [3])
+        feed(lambda: group.shares() == [3])
         second = line.start("candles")
-        feed(lambda: shares(broker) == [1, 2])
+        feed(lambda: group.shares() == [1, 2])
         feed(lambda f=first: first - f > 4000)  # type: ignore[misc]
         assert second.stop() == 0
-        feed(lambda: shares(broker) == [3])
+        feed(lambda: group.shares() == [3])
         third = line.start("candles")
-        feed(lambda: shares(broker) == [1, 2])
+        feed(lambda: group.shares() == [1, 2])
         third.kill()  # the group has to find out by itself
-        feed(lambda: shares(broker) == [3])
+        feed(lambda: group.shares() == [3])
         feed(lambda f=first: first - f > 4000)  # type: ignore[misc]
         line.settle()
     finally:
