@@ -46,13 +46,15 @@ class Settings(BaseSettings):
     # Market
     exchange: str = Field(
         "auto",
-        description="`binance`, `simulator`, `replay:FILE[,FILE…]`, or `auto`: Binance if it answers within 3 s, else the simulator.",
+        description="`binance`, `coinbase`, `simulator`, `replay:FILE[,FILE…]`, or `auto`: Binance if it answers, else the simulator.",
     )
     symbols: Annotated[tuple[str, ...], NoDecode] = Field(
         DEFAULT_SYMBOLS, description="Symbols to follow, comma-separated."
     )
     binance_ws_url: str = Field("wss://stream.binance.com:9443", description="Base URL of Binance's WebSocket streams.")
     binance_rest_url: str = Field("https://api.binance.com", description="Base URL of Binance's REST API.")
+    coinbase_ws_url: str = Field("wss://advanced-trade-ws.coinbase.com", description="URL of Coinbase's WebSocket.")
+    coinbase_rest_url: str = Field("https://api.exchange.coinbase.com", description="Base URL of Coinbase's REST API.")
     replay_speed: str = Field("1", description="Speed of a replay: a factor such as 1 or 10, or `max`.")
     seed_candles: int = Field(
         500, ge=0, le=5000, description="Newest candles per symbol and timeframe taken from the exchange at start."

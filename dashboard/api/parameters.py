@@ -4,12 +4,16 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final, NoReturn
 
 import msgspec
 from flask import request
 
 from dashboard.api.errors import ApiError
+from dashboard.services import services
+from pipeline.errors import SetupError
+from pipeline.exchanges import label_of
 from pipeline.symbols import parse_symbol
 from pipeline.timeframes import TIMEFRAMES
 
@@ -50,10 +54,18 @@ def interval(default: str = "1m") -> str:
 
 
 def exchange() -> str:
-    given = request.args.get("exchange") or "BINANCE"
+    given = request.args.get("exchange") or _followed(services().settings.exchange)
     if not _EXCHANGE.fullmatch(given):
         refuse("INVALID_BODY", f"exchange: '{given[:40]}' is not a name like BINANCE.")
     return given.upper()
+
+
+@cache
+def _followed(exchange: str) -> str:
+    try:
+        return label_of(exchange)
+    except SetupError:
+        return "BINANCE"  # a recording that is gone; what was stored of it is most likely Binance's
 
 
 def limit(default: int = 100) -> int:

@@ -24,6 +24,7 @@ _OURS: Final = (
 #: What a command must share with the `cryptoviz up` whose data it is about.
 _SHARED: Final = (
     "bus", "partitions", "redis_url", "database_url", "exchange", "symbols", "binance_ws_url", "binance_rest_url",
+    "coinbase_ws_url", "coinbase_rest_url",
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ _STORES: Final = {
     "binance": ("cryptoviz", 0),
     "simulator": ("cryptoviz_simulator", 1),
     "replay": ("cryptoviz_replay", 2),
+    "coinbase": ("cryptoviz_coinbase", 3),
 }
 
 

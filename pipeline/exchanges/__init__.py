@@ -7,7 +7,16 @@ from pipeline.settings import Settings
 
 REPLAY = "replay:"
 #: Name → title of what `open_exchange` opens.
-KNOWN = {"binance": "Binance spot", "simulator": "Simulated market", "replay": "Recordings"}
+KNOWN = {"binance": "Binance spot", "coinbase": "Coinbase", "simulator": "Simulated market", "replay": "Recordings"}
+
+
+def label_of(exchange: str) -> str:
+    """The name on the wire of what the setting `exchange` names. Raises SetupError for a recording that cannot be read."""
+    if exchange.startswith(REPLAY):
+        from pipeline.exchanges.replay import recorded_at
+
+        return recorded_at(exchange.removeprefix(REPLAY).split(",")[0])
+    return "COINBASE" if exchange == "coinbase" else "BINANCE"
 
 
 def open_exchange(settings: Settings, weights: Weights | None = None) -> Exchange:
@@ -28,4 +37,8 @@ def open_exchange(settings: Settings, weights: Weights | None = None) -> Exchang
 
         source = "simulator" if name == "simulator" else "binance"
         return Binance(settings.binance_ws_url, settings.binance_rest_url, source, weights=weights)
-    raise SetupError(f"exchange: '{name}' is not known; use auto, binance, simulator or replay:FILE[,FILE…]")
+    if name == "coinbase":
+        from pipeline.exchanges.coinbase import Coinbase
+
+        return Coinbase(settings.coinbase_ws_url, settings.coinbase_rest_url)
+    raise SetupError(f"exchange: '{name}' is not known; use auto, binance, coinbase, simulator or replay:FILE[,FILE…]")

@@ -16,7 +16,6 @@ Contract (a new member is a copy of `_template.py` that keeps it):
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import ClassVar
 
 import msgspec
 
@@ -45,7 +44,7 @@ class Health(msgspec.Struct, frozen=True):
 class Exchange(ABC):
     """One exchange. `label` is its name on the wire (`BINANCE`)."""
 
-    label: ClassVar[str]
+    label: str
     #: Where the data really comes from, for the page's banner: "binance", "simulator", "replay".
     source: str
     #: Whether trade ids count up by one per symbol and `trades_from` can fetch what is missing.

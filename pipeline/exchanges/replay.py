@@ -8,7 +8,8 @@ from typing import Final
 
 from pipeline.errors import BadFrame, SetupError
 from pipeline.exchanges.base import Event, Exchange, Health
-from pipeline.exchanges.binance_frames import FrameReader, Goodbye
+from pipeline.exchanges.binance_frames import FrameReader
+from pipeline.exchanges.coinbase_frames import CoinbaseReader
 from pipeline.exchanges.recording import read_frames
 from pipeline.exchanges.sockets import RawFrame
 from pipeline.model import Candle, Market, Trade
@@ -17,12 +18,13 @@ from pipeline.model import Candle, Market, Trade
 BATCH: Final = 2000
 #: Spot bookTicker frames carry no time, and there are more of them than of everything else.
 _NO_USE: Final = frozenset({"bookTicker"})
+#: How each of Coinbase's frames begins.
+_COINBASE: Final = b'{"channel":"'
 
 
 class Replay(Exchange):
     """Plays recordings one after another, all symbols in them, at `speed` times their pace, or as fast as taken ("max")."""
 
-    label = "BINANCE"
     source = "replay"
     repairs = False
 
@@ -32,7 +34,8 @@ class Replay(Exchange):
             if not path.is_file():
                 raise SetupError(f"There is no recording '{path}'. Name an existing file after replay:")
         self._speed = None if speed == "max" else float(speed)
-        self._reader = FrameReader(self.label, skip=_NO_USE)
+        self.label = recorded_at(self._paths[0]) if self._paths else "BINANCE"
+        self._reader = CoinbaseReader(self.label) if self.label == "COINBASE" else FrameReader(self.label, skip=_NO_USE)
         self._bad = 0
         self._frames = 0
         self._closed = False
@@ -74,16 +77,12 @@ class Replay(Exchange):
         yield self._read(batch)
 
     def _read(self, frames: Sequence[bytes]) -> list[Event]:
-        read = self._reader.read
         events: list[Event] = []
         for data in frames:
             try:
-                event = read(data)
+                events += self._reader.events(data)
             except BadFrame:
                 self._bad += 1
-                continue
-            if event is not None and not isinstance(event, Goodbye):
-                events.append(event)
         self._frames += len(frames)
         return events
 
@@ -102,3 +101,12 @@ class Replay(Exchange):
 
     async def close(self) -> None:
         self._closed = True
+
+
+def recorded_at(path: str | Path) -> str:
+    """The label of the exchange whose frames a recording holds, by its first one. Raises SetupError."""
+    path = Path(path)
+    if not path.is_file():
+        raise SetupError(f"There is no recording '{path}'. Name an existing file after replay:")
+    first = next(read_frames(path), None)
+    return "COINBASE" if first is not None and first.data.startswith(_COINBASE) else "BINANCE"

@@ -94,6 +94,7 @@ class Sockets:
         self._has_room.set()
         self._up = [False] * len(endpoints)
         self._keepers: list[asyncio.Task[None]] = []
+        self._links: list[_Link | None] = [None] * len(endpoints)
         self._closed = False
         self.reconnects = 0
         self.frames_read = 0
@@ -123,6 +124,12 @@ class Sockets:
         finally:
             await self.close()
 
+    def renew(self) -> None:
+        """Hand every connection over to a new one, as if each had said goodbye."""
+        for link in self._links:
+            if link is not None:
+                link.goodbye.set()
+
     async def close(self) -> None:
         self._closed = True
         self._arrived.set()
@@ -146,6 +153,7 @@ class Sockets:
                     self._up[index] = link is not None and not link.tasks[0].done()
                     await asyncio.sleep(backoff.next(_retry_after(error)))
                     continue
+                self._links[index] = fresh
                 flows = await self._first(fresh.flowing.wait(), fresh.tasks[0], within=timings.silence)
                 if link is not None:
                     if flows:
