@@ -1,14 +1,21 @@
-"""Raw frames to committed rows with candles made, beside COPY and upsert of the same rows."""
+"""Raw frames to committed rows with candles made, on both buses, beside COPY and upsert of the same rows.
 
+Beside trades a second it says what a trade cost each part in CPU time: that hardly depends on what else the machine does, and shows
+where the time goes.
+"""
+
+import os
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg2
 import redis
@@ -20,9 +27,12 @@ from pipeline.exchanges.recording import Recorder
 from pipeline.model import Trade
 from pipeline.store.engine import dsn
 from pipeline.store.migrate import migrate
+from tests.drill.harm import children
+from tests.kafka.broker import JARS, Broker
 from tests.stack import Program, eventually
 
 TRADES = 600_000
+WORKERS = ("writer", "candles", "bridge")
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT")
 #: 2024-08-09, and 5000 trades a second of exchange time: two minutes of a very busy market.
 START, PER_MS = 1_723_161_600_000, 5
@@ -66,8 +76,16 @@ def servers() -> Iterator[tuple[str, str, Path]]:
             valkey.stop()
 
 
-def through_the_pipeline(database_url: str, redis_url: str, folder: Path, trades: list[Trade]) -> float:
-    """Trades a second from the first committed row to the last one and its candles."""
+class Run(NamedTuple):
+    """`rate`: trades a second from the first committed row to the last one and its candles. `costs`: part → us of CPU a trade."""
+
+    rate: float
+    costs: dict[str, float]
+
+
+def through_the_pipeline(
+    database_url: str, redis_url: str, folder: Path, trades: list[Trade], kafka: Broker | None = None
+) -> Run:
     recording = folder / "frames.zst"
     recorder = Recorder(recording)
     recorder.write([(t.ts * 1_000_000, frame(t)) for t in trades])
@@ -80,40 +98,78 @@ def through_the_pipeline(database_url: str, redis_url: str, folder: Path, trades
         "CRYPTOVIZ_SYMBOLS": ",".join(SYMBOLS),
         "CRYPTOVIZ_LOG_LEVEL": "warning",
     }
+    if kafka is not None:
+        env |= {"CRYPTOVIZ_BUS": "kafka", "CRYPTOVIZ_KAFKA_BROKERS": kafka.address}
     client = redis.Redis.from_url(redis_url)
     connection = psycopg2.connect(dsn(database_url))
     connection.autocommit = True
     cursor = connection.cursor()
 
-    def one(query: str) -> int:
-        cursor.execute(query)
+    def one(query: str, *parameters: object) -> int:
+        cursor.execute(query, parameters)
         row = cursor.fetchone()
         return int(row[0]) if row else 0
 
-    programs = [Program(name, log=folder / f"{name}.log", **env) for name in ("writer", "candles", "bridge")]
+    last = {t.symbol: int(t.trade_id) for t in trades}
+    newest = (
+        "SELECT trade_id FROM trades WHERE exchange = 'BINANCE' AND symbol = %s "
+        "ORDER BY event_ts DESC, length(trade_id) DESC, trade_id DESC LIMIT 1"
+    )
+    # Every whole 5s window of every symbol must be there as well.
+    windows = (TRADES // PER_MS) // 5000 - 1
+    candles = f"SELECT (count(*) >= {windows * len(SYMBOLS)})::int FROM candles WHERE timeframe = '5s' AND closed"
+
+    def over() -> bool:
+        # By the newest of each symbol: counting half a million rows twenty times a second took the pipeline a core.
+        return all(one(newest, symbol) == number for symbol, number in last.items()) and bool(one(candles))
+
+    programs = {name: Program(name, log=folder / f"{name}.log", **env) for name in WORKERS}
     try:
         eventually(
-            lambda: all(
-                s in {k for k, v in status.read_all(client).items() if v.state == "running"}
-                for s in ("writer", "candles", "bridge")
-            )
+            lambda: {name for name, said in status.read_all(client).items() if said.state == "running"} >= set(WORKERS),
+            90,
         )
-        programs.append(Program("collector", log=folder / "collector.log", **env))
-        eventually(lambda: one("SELECT count(*) FROM (SELECT FROM trades LIMIT 1) AS t"), every=0.005)
+        time.sleep(3)  # groups form
+        postmaster = int(_fields(connection.info.backend_pid)[1])
+        parts = {name: program.process.pid for name, program in programs.items()}
+        parts |= {"postgres": postmaster, "valkey": int(client.info("server")["process_id"])}
+        if kafka is not None:
+            parts["kafka"] = kafka.pid
+        before = {name: _cpu(pid) for name, pid in parts.items()}
+        programs["collector"] = Program("collector", log=folder / "collector.log", **env)
+        parts["collector"], before["collector"] = programs["collector"].process.pid, 0.0
+        eventually(lambda: one("SELECT count(*) FROM (SELECT FROM trades LIMIT 1) AS t"), 60, every=0.005)
         begin, early = time.perf_counter(), one("SELECT count(*) FROM trades")
-        # Every whole 5s window of every symbol must be there as well.
-        windows = (TRADES // PER_MS) // 5000 - 1
-        candles = f"SELECT (count(*) >= {windows * len(SYMBOLS)})::int FROM candles WHERE timeframe = '5s' AND closed"
-        if not eventually(lambda: one("SELECT count(*) FROM trades") == TRADES and one(candles), 120, every=0.05):
+        if not eventually(over, 200, every=0.05):
             raise SystemExit(
-                "\n".join(p.log.read_text()[-2000:] for p in programs) + f"\n{one('SELECT count(*) FROM trades')} rows"
+                "\n".join(p.log.read_text()[-2000:] for p in programs.values())
+                + f"\n{one('SELECT count(*) FROM trades')} rows"
             )
-        return (TRADES - early) / (time.perf_counter() - begin)
+        took = time.perf_counter() - begin
+        costs = {name: (_cpu(pid) - before[name]) / len(trades) * 1e6 for name, pid in parts.items()}
+        stored = one("SELECT count(*) FROM trades")
+        if stored != len(trades):
+            raise SystemExit(f"{stored} rows of {len(trades)}")
+        return Run((len(trades) - early) / took, costs)
     finally:
-        for program in reversed(programs):
+        for program in reversed(programs.values()):
             program.stop()
         connection.close()
         client.close()
+
+
+def _fields(pid: int) -> list[str]:
+    """Of /proc/…/stat from the state on; [] when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of CPU that it and its children took, those that have ended included."""
+    ticks = sum(map(int, _fields(pid)[11:15])) + sum(sum(map(int, _fields(child)[11:13])) for child in children(pid))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def copy_and_upsert(database_url: str, trades: list[Trade]) -> float:
@@ -149,9 +205,24 @@ def copy_and_upsert(database_url: str, trades: list[Trade]) -> float:
 
 def main() -> None:
     trades = list(market())
-    with servers() as (database_url, redis_url, folder):
-        migrate(database_url)
-        pipeline = through_the_pipeline(database_url, redis_url, folder, trades)
-        baseline = copy_and_upsert(database_url, trades)
-    print(f"pipeline, frames to rows and candles   {pipeline:>10,.0f} trades/s")
-    print(f"COPY and upsert of the same rows       {baseline:>10,.0f} rows/s     ratio {pipeline / baseline:.2f}")
+    for name in ("streams", "kafka"):
+        with ExitStack() as stack:
+            database_url, redis_url, folder = stack.enter_context(servers())
+            kafka = None
+            if name == "kafka":
+                if shutil.which("java") is None or not any(JARS.glob("kafka_*.jar")):
+                    print("pipeline over Kafka: not measured, for it is not installed (make kafka)")
+                    continue
+                kafka = Broker(folder)
+                kafka.start()
+                stack.callback(kafka.stop)
+            migrate(database_url)
+            run = through_the_pipeline(database_url, redis_url, folder, trades, kafka)
+            baseline = copy_and_upsert(database_url, trades)
+        print(f"pipeline over {name:<8} frames to rows and candles   {run.rate:>10,.0f} trades/s")
+        print(
+            f"COPY and upsert of the same rows, alone            {baseline:>10,.0f} rows/s     ratio {run.rate / baseline:.2f}"
+        )
+        costs = sorted(run.costs.items(), key=lambda cost: -cost[1])
+        words = ", ".join(f"{part} {cost:.1f}" for part, cost in costs)
+        print(f"    CPU, us a trade: {words}; {sum(run.costs.values()):.1f} in all (the collector's start included)")

@@ -81,6 +81,11 @@ class Broker:
                     self.kill()
                     raise AssertionError("Kafka did not start:\n" + self._log.read_text()[-4000:]) from None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def size(self, topic: str) -> int:
         """Bytes of its messages as they are stored."""
         return sum(file.stat().st_size for file in self._data.glob(f"{topic}-*/*.log"))
