@@ -18,8 +18,9 @@ Rules
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -28,7 +29,7 @@ from pipeline.model import Candle, Trade
 from pipeline.timeframes import TIMEFRAMES
 
 #: Exchanges whose trade ids count up by one per symbol, so that a hole is visible.
-CONSECUTIVE_IDS: Final = frozenset({"BINANCE"})
+CONSECUTIVE_IDS: Final = frozenset({"BINANCE", "COINBASE"})
 #: Reconnects hand over within seconds and repairs come in order, so a minute is generous; every extra minute is memory.
 LATENESS_MS: Final = 60_000
 #: Ids remembered where they are not consecutive: minutes of the busiest market.
@@ -146,6 +147,51 @@ class Series:
                     self._clock = ts
             return True
         return self._place(trade, order)
+
+    def extend(self, trades: Sequence[Trade]) -> bool:
+        """`add` each, in order; whether any counted. Runs that continue the open bar cost a third of what they do one by one."""
+        counted, at, end = False, 0, len(trades)
+        while at < end:
+            after = self._run(trades, at) if self._bar is not None and self._intervals else at
+            counted |= after > at
+            if after < end:
+                counted |= self.add(trades[after])
+            at = after + 1
+        return counted
+
+    def _run(self, trades: Sequence[Trade], at: int) -> int:
+        """Take trades from `at` on while each follows the last in id and time and lies in the open bar; the first that does not.
+
+        The fast path of `add`, with the bar in local variables.
+        """
+        bar, newest = self._bar, self._intervals[-1]
+        assert bar is not None
+        begin, end, ts = self._bar_start, self._bar_end, bar.last_ts
+        order = newest.high
+        if order < bar.last_id or not begin <= ts < end:
+            return at
+        high, low, close, volume, count = bar.high, bar.low, bar.close, bar.volume, bar.count
+        first = at
+        for trade in islice(trades, at, None):
+            if not ts <= trade.ts < end or not trade.trade_id.isdecimal() or int(trade.trade_id) != order + 1:
+                break
+            ts = trade.ts
+            order += 1
+            close = trade.price
+            if close > high:
+                high = close
+            elif close < low:
+                low = close
+            volume += trade.amount
+            count += trade.count
+            at += 1
+        if at > first:
+            bar.high, bar.low, bar.close, bar.volume, bar.count = high, low, close, volume, count
+            bar.last_ts, bar.last_id = ts, order
+            newest.high, newest.high_ts = order, max(newest.high_ts, ts)
+            self.watermark = max(self.watermark, ts)
+            self._clock = max(self._clock, ts)
+        return at
 
     def _place(self, trade: Trade, order: int) -> bool:
         """Any other trade: the first of a window, or one out of order."""

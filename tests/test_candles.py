@@ -78,6 +78,27 @@ def test_order_repeats_and_restarts_do_not_change_the_candles(trades: list[Trade
     assert newest(out) == naive(trades, clock)
 
 
+@given(markets(), st.randoms(use_true_random=False), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_many_at_once_are_as_one_by_one(trades: list[Trade], random, sizes: list[int], tangled: bool) -> None:
+    arrivals = [*trades, *random.sample(trades, min(len(trades), 3))]
+    if tangled:
+        for _ in range(4):
+            a, b = random.randrange(len(arrivals)), random.randrange(len(arrivals))
+            arrivals[a], arrivals[b] = arrivals[b], arrivals[a]
+        if random.random() < 0.5:
+            del arrivals[random.randrange(len(arrivals))]
+    one, many, at = Series("BINANCE", "BTC/USDT"), Series("BINANCE", "BTC/USDT"), 0
+    while at < len(arrivals):
+        share = arrivals[at : at + sizes[at % len(sizes)]]
+        at += len(share)
+        counted = [one.add(each) for each in share]
+        assert many.extend(share) == any(counted)
+        assert many.save() == one.save()
+        assert many.closed() == one.closed()
+        assert many.forming() == one.forming()
+
+
 @given(markets(), st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
 def test_a_restart_replays_to_the_same_candles(trades: list[Trade], at: int) -> None:

@@ -23,7 +23,7 @@ from pipeline.candles import Series, State
 from pipeline.errors import BadMessage
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import candle_data
-from pipeline.model import Candle, Ticker
+from pipeline.model import Candle, Ticker, Trade
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.store.write import Store
@@ -132,23 +132,37 @@ class _Maker:
 
     def take(self, messages: Sequence[Message]) -> None:
         """Feed the series. What cannot be read is passed over: the writer sends it to the dead letters."""
-        touched = self._touched
         # All at once: they are nearly all there is.
         trades = iter(read_trades([message.value for message in messages if message.topic == TRADES]))
+        waiting: dict[tuple[int, str, str], list[Trade]] = {}
         for message in messages:
             trade = next(trades) if message.topic == TRADES else None
             owned = self._series.get(message.partition)
             if owned is None:
                 continue
             if trade is not None:
-                series = owned.get((trade.exchange, trade.symbol))
-                if series is None:
-                    series = owned[trade.exchange, trade.symbol] = Series(trade.exchange, trade.symbol)
-                if series.add(trade):
-                    touched.add((message.partition, trade.exchange, trade.symbol))
+                key = message.partition, trade.exchange, trade.symbol
+                share = waiting.get(key)
+                if share is None:
+                    share = waiting[key] = []
+                share.append(trade)
             elif message.topic == TICKER or (message.topic != TRADES and message.headers.get("closed") == "false"):
-                # Of bars only the exchange's open ones matter here; the rest, our own among them, is passed over unread.
+                # Of bars only the exchange's open ones matter here; the rest, our own among them, is passed over unread. What they
+                # say is of the trades before them.
+                self._add(waiting)
                 self._learn(owned, message)
+        self._add(waiting)
+
+    def _add(self, waiting: dict[tuple[int, str, str], list[Trade]]) -> None:
+        """Feed them to their series, and forget them."""
+        for (number, exchange, symbol), trades in waiting.items():
+            owned = self._series[number]
+            series = owned.get((exchange, symbol))
+            if series is None:
+                series = owned[exchange, symbol] = Series(exchange, symbol)
+            if series.extend(trades):
+                self._touched.add((number, exchange, symbol))
+        waiting.clear()
 
     @staticmethod
     def _learn(owned: dict[tuple[str, str], Series], message: Message) -> None:
