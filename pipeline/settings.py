@@ -46,7 +46,8 @@ class Settings(BaseSettings):
     # Market
     exchange: str = Field(
         "auto",
-        description="`binance`, `coinbase`, `simulator`, `replay:FILE[,FILE…]`, or `auto`: Binance if it answers, else the simulator.",
+        description="`binance`, `coinbase`, a name that ccxt knows, `simulator`, `replay:FILE[,FILE…]`, or `auto`: Binance if it "
+        "answers within 3 s, else the simulator.",
     )
     symbols: Annotated[tuple[str, ...], NoDecode] = Field(
         DEFAULT_SYMBOLS, description="Symbols to follow, comma-separated."

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
+from zlib import crc32
 
 import redis
 import typer
@@ -17,7 +18,7 @@ from pipeline.embedded.network import BinanceProbe, answers, await_listener, fre
 from pipeline.embedded.postgres import EmbeddedPostgres
 from pipeline.embedded.supervisor import Supervisor
 from pipeline.embedded.valkey import EmbeddedValkey
-from pipeline.exchanges import REPLAY
+from pipeline.exchanges import REPLAY, check
 from pipeline.settings import Settings
 from pipeline.store.migrate import migrate
 
@@ -31,8 +32,16 @@ _STORES: Final = {
     "binance": ("cryptoviz", 0),
     "simulator": ("cryptoviz_simulator", 1),
     "replay": ("cryptoviz_replay", 2),
-    "coinbase": ("cryptoviz_coinbase", 3),
 }
+
+
+#: Valkey numbers that the servers start with; the first are taken above.
+_NUMBERS: Final = range(3, 16)
+
+
+def _stores(source: str) -> tuple[str, int]:
+    """Another exchange's are named after it."""
+    return _STORES.get(source) or (f"cryptoviz_{source}", _NUMBERS[crc32(source.encode()) % len(_NUMBERS)])
 
 
 class _Screen:
@@ -88,6 +97,7 @@ def run(settings: Settings, *, fresh: bool, ask: Callable[[str], bool] | None) -
     stop = threading.Event()
     hurry = _on_signals(stop)
     data = settings.data.resolve()
+    check(settings.exchange)
     settings = settings.model_copy(update={"data": data, "port": free_port(settings.host, settings.port)})
     if fresh:
         folder.check_ours(data)
@@ -117,7 +127,7 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
         screen.say("postgres", "ready")
         name, why = _choose_exchange(settings, probe)
         source = REPLAY.rstrip(":") if name.startswith(REPLAY) else name
-        database, number = _STORES[source]
+        database, number = _stores(source)
         database_url = postgres.database(database)
         redis_url = redis_url.replace("db=0", f"db={number}")
         applied = migrate(database_url)

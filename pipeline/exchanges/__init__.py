@@ -1,11 +1,12 @@
 """Exchanges behind one seam (`base.py`). Add one: copy `_template.py`, and name it here."""
 
-from pipeline.errors import SetupError
 from pipeline.exchanges.base import Exchange
 from pipeline.exchanges.weights import Weights
 from pipeline.settings import Settings
 
 REPLAY = "replay:"
+#: Names behind which Binance's protocol is spoken.
+_BINANCE = ("binance", "simulator", "auto")
 #: Name → title of what `open_exchange` opens.
 KNOWN = {"binance": "Binance spot", "coinbase": "Coinbase", "simulator": "Simulated market", "replay": "Recordings"}
 
@@ -16,7 +17,16 @@ def label_of(exchange: str) -> str:
         from pipeline.exchanges.replay import recorded_at
 
         return recorded_at(exchange.removeprefix(REPLAY).split(",")[0])
-    return "COINBASE" if exchange == "coinbase" else "BINANCE"
+    return "BINANCE" if exchange in _BINANCE else exchange.upper()
+
+
+def check(exchange: str) -> None:
+    """Raises SetupError for a name that no member answers to."""
+    if exchange.startswith(REPLAY) or exchange in (*_BINANCE, "coinbase"):
+        return
+    from pipeline.exchanges import ccxt
+
+    ccxt.check(exchange)
 
 
 def open_exchange(settings: Settings, weights: Weights | None = None) -> Exchange:
@@ -32,7 +42,7 @@ def open_exchange(settings: Settings, weights: Weights | None = None) -> Exchang
         from pipeline.exchanges.replay import Replay
 
         return Replay([path for path in name.removeprefix(REPLAY).split(",") if path], settings.replay_speed)
-    if name in ("binance", "simulator", "auto"):
+    if name in _BINANCE:
         from pipeline.exchanges.binance import Binance
 
         source = "simulator" if name == "simulator" else "binance"
@@ -41,4 +51,6 @@ def open_exchange(settings: Settings, weights: Weights | None = None) -> Exchang
         from pipeline.exchanges.coinbase import Coinbase
 
         return Coinbase(settings.coinbase_ws_url, settings.coinbase_rest_url)
-    raise SetupError(f"exchange: '{name}' is not known; use auto, binance, coinbase, simulator or replay:FILE[,FILE…]")
+    from pipeline.exchanges.ccxt import Ccxt
+
+    return Ccxt(name)

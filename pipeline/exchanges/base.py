@@ -49,6 +49,8 @@ class Exchange(ABC):
     source: str
     #: Whether trade ids count up by one per symbol and `trades_from` can fetch what is missing.
     repairs: bool = True
+    #: Whether `klines` and `markets` have anything to say: a recording's do not.
+    history: bool = True
 
     @abstractmethod
     def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:

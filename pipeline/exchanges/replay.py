@@ -27,6 +27,7 @@ class Replay(Exchange):
 
     source = "replay"
     repairs = False
+    history = False
 
     def __init__(self, paths: Sequence[str | Path], speed: str = "1") -> None:
         self._paths = [Path(path) for path in paths]

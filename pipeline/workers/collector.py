@@ -80,7 +80,7 @@ class Collector:
             async with asyncio.TaskGroup() as group:
                 main = group.create_task(self._collect())
                 others = [group.create_task(self._reports()), group.create_task(self._publish_books())]
-                if self._exchange.repairs:
+                if self._exchange.history:
                     others += [
                         group.create_task(self._history.markets(self._settings.symbols)),
                         group.create_task(self._history.seed(self._settings.symbols, self._settings.seed_candles)),
@@ -147,7 +147,7 @@ class Collector:
             )
             if not self._seen_first:
                 self._seen_first = True
-                if self._exchange.repairs:
+                if self._exchange.history:
                     # The windows we began in the middle of are the exchange's to tell.
                     for symbol in self._settings.symbols:
                         self._history.mend(symbol, newest, newest)
