@@ -10,6 +10,7 @@ from dashboard.indicator_series import IndicatorSeries
 from dashboard.series import Series
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
+from pipeline.store.articles import ArticleReader
 from pipeline.store.engine import engine
 from pipeline.store.read import Reader
 
@@ -24,6 +25,7 @@ class Services:
     reader: Reader
     series: Series
     indicators: IndicatorSeries
+    articles: ArticleReader
 
 
 def mount(server: Flask, settings: Settings) -> None:
@@ -31,8 +33,11 @@ def mount(server: Flask, settings: Settings) -> None:
     # An answer that takes longer than this is an answer that nobody waits for; the caller hears NOT_READY.
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
     live = LiveReader(client)
-    reader = Reader(engine(settings.database_url))
-    server.config[_KEY] = Services(settings, client, live, reader, Series(reader, live), IndicatorSeries(reader))
+    pool = engine(settings.database_url)
+    reader = Reader(pool)
+    server.config[_KEY] = Services(
+        settings, client, live, reader, Series(reader, live), IndicatorSeries(reader), ArticleReader(pool)
+    )
 
 
 def services(server: Flask | None = None) -> Services:

@@ -2,12 +2,20 @@
 
 from flask import Flask
 
-from dashboard.api import cors, crypto, errors, indicators, markets, quality, stats, system
+from dashboard.api import cors, crypto, errors, indicators, markets, news, quality, stats, system
 
 
 def mount(server: Flask) -> None:
     """Add every route to `server`. Its `config` holds what they use (dashboard.app)."""
-    for blueprint in (crypto.routes, indicators.routes, markets.routes, quality.routes, stats.routes, system.routes):
+    for blueprint in (
+        crypto.routes,
+        indicators.routes,
+        markets.routes,
+        news.routes,
+        quality.routes,
+        stats.routes,
+        system.routes,
+    ):
         server.register_blueprint(blueprint)
     errors.mount(server)
     cors.mount(server)

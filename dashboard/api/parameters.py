@@ -20,6 +20,7 @@ from pipeline.timeframes import TIMEFRAMES
 #: CONTRACT §2: a limit above is cut to it.
 CAP: Final = 10_000
 _EXAMPLES: Final = {
+    "news": "/api/v1/news?limit=50&min_score=0.25&q=etf",
     "trades": "/api/v1/crypto/trades?symbol=BTC/USDT&limit=100",
     "latest": "/api/v1/crypto/latest?symbol=BTC/USDT",
     "stats": "/api/v1/stats?symbol=BTC/USDT",
@@ -68,14 +69,14 @@ def _followed(exchange: str) -> str:
         return "BINANCE"  # a recording that is gone; what was stored of it is most likely Binance's
 
 
-def limit(default: int = 100) -> int:
+def limit(default: int = 100, cap: int = CAP) -> int:
     given = request.args.get("limit")
     if given is None or given == "":
         return default
     # isdecimal() alone would let other scripts' digits through.
     if not (given.isascii() and given.removeprefix("+").isdecimal()) or int(given[:12]) < 1:
-        refuse("INVALID_LIMIT", f"limit: '{given[:20]}' is not a whole number from 1 to {CAP}.")
-    return min(int(given[:12]), CAP)
+        refuse("INVALID_LIMIT", f"limit: '{given[:20]}' is not a whole number from 1 to {cap}.")
+    return min(int(given[:12]), cap)
 
 
 def time(name: str) -> datetime | None:
@@ -129,6 +130,9 @@ def cursor() -> Cursor | None:
     if not given:
         return None
     try:
-        return _decode(urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+        found = _decode(urlsafe_b64decode(given + "=" * (-len(given) % 4)))
+        if "\0" in found.id or found.at.tzinfo is None:
+            raise ValueError("not one of ours")
+        return found
     except (NotBase64, ValueError, msgspec.MsgspecError):
         refuse("INVALID_CURSOR", "cursor: use next_cursor of the page before, unchanged, or leave it out.")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from dashboard.live import protocol
+from dashboard.live import articles, protocol
 from dashboard.live.protocol import NEWEST_ONLY, Key
 from pipeline.clock import now_ms
 from pipeline.live import Payload
@@ -63,6 +63,8 @@ class Client:
         self.floors: dict[str, tuple[str, int]] = {}
         #: Channel whose subscription is being answered → (epoch, seq) of the newest message passed over meanwhile.
         self.passed: dict[str, tuple[str, int]] = {}
+        #: What each of its news subscriptions was given already.
+        self.news: dict[Key, articles.Share] = {}
 
     def put(self, piece: Piece) -> None:
         if self.overflowed:
@@ -110,6 +112,8 @@ class Hub:
         self._delivered_by_gone = 0
         self._connections = 0
         self._last_broadcast = 0
+        #: (epoch, seq) of the newest article that came by.
+        self.newest_news = ("", 0)
 
     # -- clients -----------------------------------------------------------------------------------------------------
 
@@ -137,6 +141,7 @@ class Hub:
 
     def unsubscribe(self, client: Client, key: Key) -> None:
         client.subscriptions.pop(key, None)
+        client.news.pop(key, None)
         clients = self._index.get(key)
         if clients is not None:
             clients.pop(client, None)
@@ -157,10 +162,14 @@ class Hub:
 
     def wanted(self, channel: str) -> bool:
         """Whether anybody here would get what is published there."""
-        return any(key in self._index for key in _keys(channel))
+        # Of news always: it is rare, and a new subscription must know what passed by while it was answered.
+        return channel == articles.CHANNEL or any(key in self._index for key in _keys(channel))
 
     def publish(self, channel: str, payload: Payload) -> None:
         """Frame what one Redis publish held and queue it for everybody who asked for it."""
+        if channel == articles.CHANNEL:
+            self._publish_news(payload)
+            return
         recipients = self._recipients(channel, payload.forming)
         if not recipients:
             return
@@ -187,6 +196,30 @@ class Hub:
                     client.put(piece)
                 else:
                     self._above(client, channel, floor, payload.epoch, first, messages, droppable)
+
+    def _publish_news(self, payload: Payload) -> None:
+        """Each article goes to its own readers."""
+        keys = [key for key in self._index if key.type == "news"]
+        for n, data in enumerate(payload.messages):
+            if n and n % SLICE == 0:
+                self._pause()
+            seq = payload.first_seq + n
+            self.newest_news = (payload.epoch, seq)
+            named = articles.coins(data) if keys else frozenset()
+            readers = {
+                client
+                for key in keys
+                if articles.matches(key, named)
+                for client in self._index.get(key, {})
+                if key not in client.news or client.news[key].live(payload.epoch, seq)
+            }
+            if not readers:
+                continue
+            now = self._last_broadcast = now_ms()
+            self._broadcast += 1
+            piece = Piece([protocol.message("news", data, now, seq)])
+            for client in readers:
+                client.put(piece)
 
     def _above(
         self,

@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from flask_sock import Sock
 from simple_websocket import Server as Connection
 
-from dashboard.live import protocol
+from dashboard.live import articles, protocol
 from dashboard.live.hub import MOST_SUBSCRIPTIONS, SLICE, Client, Hub
 from dashboard.live.protocol import BadRequest, Key, ListSubscriptions, Ping, Subscribe
 from dashboard.live.redis_bridge import RedisBridge
@@ -181,7 +181,10 @@ class Peer:
             if not self._hub.may_subscribe(self.client, asked.key):
                 raise BadRequest(f"More than {MOST_SUBSCRIPTIONS} subscriptions; * stands for every symbol")
             try:
-                self._begin(asked, name)
+                if asked.key.type == "news":
+                    self._begin_news(asked)
+                else:
+                    self._begin(asked, name)
             except redis.RedisError:
                 self._hub.unsubscribe(self.client, asked.key)
                 raise BadRequest("The live store does not answer. Subscribe again in a few seconds.") from None
@@ -212,6 +215,38 @@ class Peer:
             # Of a candle one message, of indicators one each.
             now = now_ms()
             self.wire.send(b"".join(_framed(asked.key.type, data, now, seq) for data in newest.split(b"\n")))
+
+    def _begin_news(self, asked: Subscribe) -> None:
+        """As `_begin`, of the one channel that all news goes through.
+
+        Several subscriptions share it, so what was given is remembered of each: nothing comes twice because two of them match.
+        """
+        name, key, client = articles.CHANNEL, asked.key, self.client
+        self._bridge.connected.wait(_CONNECT_PATIENCE)
+        while True:
+            if asked.since is None:
+                found = CatchUp([], False, *self._live.newest(name))
+            else:
+                found = self._live.since(name, asked.since, asked.epoch)
+            # What the hub was given after we looked went past us: then look again.
+            epoch, seq = self._hub.newest_news
+            if epoch != found.epoch or seq <= found.newest:
+                break
+        # Nothing waits from here to the end of this paragraph, so the hub is given nothing meanwhile.
+        others = [(other, share) for other, share in client.news.items() if other != key]
+        since = found.messages[0][0] - 1 if found.messages else found.newest
+        self._hub.subscribe(client, key, asked.echo, asked.forming)
+        client.news[key] = articles.Share(found.epoch, since, found.newest)
+        self._bridge.watch(name, found.epoch, found.newest)
+
+        more = {} if asked.since is None else {"recovered": found.recovered}
+        self._reply("subscribed", asked.echo, epoch=found.epoch, seq=found.newest, **more)
+        now = now_ms()
+        for number, data in found.messages:
+            named = articles.coins(data)
+            given = any(share.covers(found.epoch, number) and articles.matches(other, named) for other, share in others)
+            if articles.matches(key, named) and not given:
+                self.wire.send(_framed("news", data, now, number))
 
     def _stand(self, asked: Subscribe, name: str) -> CatchUp:
         """Where the channel stands, with this client subscribed just after that."""

@@ -20,6 +20,7 @@ from pipeline.live_messages import candle_data, trade_data
 from pipeline.settings import Settings
 from pipeline.store.write import Store
 from tests.dashboard.conftest import candle, trade
+from tests.dashboard.test_news_socket import NEWS, article
 from tests.stack import Program, eventually, free_port
 
 TRADES = channel("trade", "BTC/USDT")
@@ -278,3 +279,23 @@ def test_stats_count(server: Web, live: LivePublisher) -> None:
 def test_a_plain_get_is_not_a_socket(server: Web, redis_url: str) -> None:
     assert httpx.get(f"http://127.0.0.1:{server.port}/ws/crypto").status_code == 426
     assert redis.Redis.from_url(redis_url).ping()
+
+
+def test_news_of_a_coin_after_a_break_each_once(server: Web, live: LivePublisher) -> None:
+    publish(live, 1)  # so that there is an epoch
+    with server.connect() as ws:
+        first = subscribe(ws, type="news", symbol="btc")
+        live.publish({NEWS: [article(1, "btc"), article(2, "eth")]})
+        assert get(ws)["seq"] == 1
+    live.publish({NEWS: [article(3, "btc", "eth"), article(4, "eth"), article(5, "sol")]})
+    with server.connect() as ws:
+        again = {"type": "news", "since": 1, "epoch": first["epoch"]}
+        assert subscribe(ws, symbol="btc", **again)["recovered"] is True
+        assert get(ws)["seq"] == 3
+        assert subscribe(ws, symbol="ETH/USDT", **again)["recovered"] is True
+        assert [get(ws)["seq"] for _ in range(2)] == [2, 4], "of the other coin what the first did not give"
+        live.publish({NEWS: [article(6, "sol"), article(7, "eth", "btc")]})
+        assert get(ws)["seq"] == 7
+        assert subscribe(ws, symbol="", type="news", since=1, epoch="another")["recovered"] is False
+        live.publish({NEWS: [article(8)]})
+        assert get(ws)["seq"] == 8
