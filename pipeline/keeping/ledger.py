@@ -1,7 +1,7 @@
 """Keeps the ledger of quality: counts the running hour and the one before, and every hour that changed since."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -17,13 +17,24 @@ _BACK: Final = timedelta(hours=48)
 _OVERLAP: Final = timedelta(minutes=1)
 #: Share of the time that counting may take: an hour of a flood is millions of rows.
 _DUTY: Final = 0.05
+#: Seconds between two looks at most: a database that hung for 20 s in the middle of one (found by the drill) says nothing of how
+#: long counting takes, and kept the ledger silent for seven minutes.
+_PAUSE: Final = 60.0
 
 
 class Keeping:
     """Blocking; raises psycopg2 errors and redis.RedisError, and may then be called again."""
 
-    def __init__(self, ledger: Ledger, client: Any, exchange: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: Any,
+        exchange: str,
+        changed: Callable[[datetime, datetime], object] = lambda first, last: None,
+    ) -> None:
+        """`changed` hears the first and the last hour before the running one that repairs changed."""
         self._ledger = ledger
+        self._changed = changed
         self._redis = client
         self._exchange = exchange
         self._since: datetime | None = None
@@ -40,10 +51,12 @@ class Keeping:
             for symbol, hour in sorted(hours)
         )
         self._ledger.write([hour for hour in counted if hour is not None])
+        if old := [hour for _, hour in hours if hour <= now - _HOUR]:
+            self._changed(min(old), max(old))
         duplicates.forget(self._redis, ms(now - 2 * _HOUR))
         # Only now: what failed is looked for again.
         self._since = now - _OVERLAP
-        return (time.monotonic() - began) / _DUTY
+        return min((time.monotonic() - began) / _DUTY, _PAUSE)
 
     def _hours(self, symbols: Sequence[str], now: datetime) -> set[tuple[str, datetime]]:
         this = now.replace(minute=0, second=0, microsecond=0)

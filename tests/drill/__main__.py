@@ -1,6 +1,7 @@
 """`make drill`: `--seed 7 --seconds 600 --rate 5000`. Ends with 1 when anything is missing, double or wrong."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +14,8 @@ parser.add_argument("--seconds", type=float, default=600, help="seconds of traff
 parser.add_argument("--rate", type=float, default=5000, help="trades a second over all symbols")
 parser.add_argument("--keep", type=Path, help="leave data and logs in this folder")
 asked = parser.parse_args()
+# As Ctrl-C does: everything it started ends with it.
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
 print(f"seed {asked.seed}, {asked.seconds:g} s at {asked.rate:g} trades/s", flush=True)
 with tempfile.TemporaryDirectory() as name:
     folder = asked.keep or Path(name)

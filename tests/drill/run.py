@@ -49,10 +49,7 @@ class Report(NamedTuple):
         lines = [f"{e.second:7.1f} s  {e.what:<36} {_words(e.recovery)}" for e in self.events]
         lines.append("")
         for v in self.verdicts:
-            lines.append(
-                f"{v.symbol:<9} {v.sent:>9,} sent  {v.missing:>4} missing  {v.double:>4} double  {v.altered:>4} altered   "
-                f"{v.candles:>4} candles, {len(v.wrong_candles)} wrong"
-            )
+            lines.append(_sentence(v))
             lines += [f"          {wrong}" for wrong in v.wrong_candles[:3]]
         for r in self.ledger:
             lines.append(
@@ -119,7 +116,10 @@ def _drill(
     freshness.stop()
     market.control(action="pause")
     say(f"{over - begin:7.1f} s  the market stands still; waiting for repairs")
-    verdicts = [compare(market.url, connect, symbol, firsts[symbol], patience) for symbol in symbols]
+    verdicts = []
+    for symbol in symbols:
+        verdicts.append(compare(market.url, connect, symbol, firsts[symbol], patience))
+        say(f"{time.monotonic() - begin:7.1f} s  {_sentence(verdicts[-1])}")
     ledger: list[dict[str, Any]] = []
 
     def told() -> bool:
@@ -201,6 +201,13 @@ class _Freshness(threading.Thread):
             (at for at, behind in after if at > max(late, done.until) and behind <= _FRESH), self._samples[-1][0]
         )
         return fresh - done.at
+
+
+def _sentence(v: Verdict) -> str:
+    return (
+        f"{v.symbol:<9} {v.sent:>9,} sent  {v.missing:>4} missing  {v.double:>4} double  {v.altered:>4} altered   "
+        f"{v.candles:>4} candles, {len(v.wrong_candles)} wrong"
+    )
 
 
 def _words(recovery: float) -> str:

@@ -1,10 +1,12 @@
 """The ledger: what it counts, against trades of which we know what is missing."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg2
 import pytest
 import redis
 from flask.testing import FlaskClient
@@ -19,6 +21,7 @@ from pipeline.keeping.ledger import Keeping
 from pipeline.model import Candle, Trade
 from pipeline.settings import Settings
 from pipeline.store.checks import Check, Checks
+from pipeline.store.engine import dsn
 from pipeline.store.gaps import Gaps
 from pipeline.store.quality import Ledger, percentile
 from pipeline.store.session import Session, ms
@@ -169,3 +172,21 @@ def test_percentiles_are_those_of_the_sorted_list(values: list[int], share: floa
     place = max(0, -int(-share * len(values) // 1) - 1)
     assert percentile(counts, share) == sorted(values)[place]
     assert percentile([], share) is None
+
+
+def test_a_database_that_hung_meanwhile_does_not_silence_the_ledger(
+    keeping: Keeping, store: Store, ready: Settings
+) -> None:
+    """The drill stopped the server for 12 s in the middle of a count; the next one came seven minutes later."""
+    store.write([trade(1, NOW + 1)], [])
+    holder = psycopg2.connect(dsn(ready.database_url))
+    with holder.cursor() as cursor:
+        cursor.execute("LOCK TABLE trades IN ACCESS EXCLUSIVE MODE")
+    release = threading.Timer(4, holder.rollback)
+    release.start()
+    try:
+        assert keeping.look(["BTC/USDT"]) <= 60
+    finally:
+        release.join()
+        holder.close()
+    assert counted(ready)
