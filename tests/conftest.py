@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from pipeline.store.engine import dsn
 from tests.tools import REPOSITORY, recordings_missing
 
-pytest_plugins = ["tests.kafka.fixtures"]
+pytest_plugins = ["tests.kafka.fixtures", "tests.timescale.fixtures"]
 
 _numbers = itertools.count()
 

@@ -28,6 +28,7 @@ from pipeline.keeping.ledger import Keeping
 from pipeline.keeping.patience import patiently
 from pipeline.keeping.reconcile import Reconcile
 from pipeline.settings import Settings
+from pipeline.store.aggregates import Aggregates
 from pipeline.store.checks import Checks
 from pipeline.store.gaps import Gaps
 from pipeline.store.progress import Progress
@@ -108,7 +109,9 @@ class Keeper:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fill(symbols, backfill))
             group.create_task(self._check(symbols, reconcile))
-            group.create_task(self._count(symbols, Keeping(Ledger(self._session), self._redis, exchange.label)))
+            aggregates = Aggregates(self._settings.database_url)
+            keeping = Keeping(Ledger(self._session), self._redis, exchange.label, aggregates.refresh)
+            group.create_task(self._count(symbols, keeping))
 
     async def _count(self, symbols: Sequence[str], keeping: Keeping) -> None:
         while True:
