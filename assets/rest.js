@@ -12,7 +12,10 @@
   }
 
   /** `data` of the answer. Throws RestError, or AbortError. */
-  async function get(path, params, signal) {
+  const get = async (path, params, signal) => (await page(path, params, signal)).data;
+
+  /** {data, next}: an answer, and the cursor of the page after it. */
+  async function page(path, params, signal) {
     const query = new URLSearchParams(Object.entries(params || {}).filter(([, value]) => value !== undefined));
     let response;
     try {
@@ -30,10 +33,10 @@
     if (!response.ok || !body || body.success === false) {
       throw new RestError((body && body.error) || `HTTP ${response.status}`, response.status, body && body.code);
     }
-    return body.data;
+    return { data: body.data, next: (body.pagination && body.pagination.next_cursor) || null };
   }
 
   const ms = (text) => (text == null ? null : typeof text === 'number' ? text : Date.parse(text));
 
-  CV.rest = { get, ms, RestError, iso: (time) => new Date(time).toISOString() };
+  CV.rest = { get, page, ms, RestError, iso: (time) => new Date(time).toISOString() };
 })();

@@ -13,7 +13,7 @@ from dash.fingerprint import build_fingerprint
 from flask import Flask
 
 from dashboard import compression
-from dashboard.pages import data, terminal
+from dashboard.pages import data, news, terminal
 from pipeline.settings import Settings
 
 _HERE: Final = Path(__file__).resolve().parent
@@ -55,7 +55,9 @@ def mount(server: Flask, settings: Settings) -> Dash:
         update_title="",
         compress=False,
     )
-    app.layout = html.Div([terminal.layout(settings.symbols), data.layout(), dcc.Store(id="started")])
+    app.layout = html.Div(
+        [terminal.layout(settings.symbols), data.layout(), news.layout(settings.symbols), dcc.Store(id="started")]
+    )
     # Runs once the layout is in the document: the page's own scripts take over from here.
     app.clientside_callback(
         ClientsideFunction("cryptoviz", "start"), Output("started", "data"), Input("terminal", "id")

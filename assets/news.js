@@ -1,0 +1,182 @@
+/* The news page: the feed with its filters, live, and the sources. Articles are text here, never markup. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const PAGE = 50;
+  const MOST = 1_000; // articles kept on the page
+  const AGES = 30_000; // ms between two looks at the ages
+  const TYPING = 250;
+  const DAY = 86_400_000;
+  // What a headline must score to be called good or bad: the limits of docs/sentiment.md.
+  const GOOD = 0.25;
+  const BAD = -0.459;
+
+  const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
+  const mood = (score) => (score === null || score === undefined ? 0 : score > GOOD ? 1 : score <= BAD ? -1 : 0);
+
+  function since(ms) {
+    if (ms < 60_000) return 'just now';
+    if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min ago`;
+    if (ms < 129_600_000) return `${Math.round(ms / 3_600_000)} h ago`;
+    return ms < 30 * DAY ? `${Math.round(ms / DAY)} d ago` : new Date(Date.now() - ms).toLocaleDateString();
+  }
+
+  /** Only what a browser may be sent to; feeds are hostile. */
+  function link(url) {
+    try {
+      const { protocol } = new URL(url);
+      return protocol === 'https:' || protocol === 'http:' ? url : null;
+    } catch {
+      return null;
+    }
+  }
+
+  class News {
+    constructor(root) {
+      const find = (selector) => root.querySelector(selector);
+      this.root = root;
+      this.feed = find('.feed');
+      this.list = find('.articles');
+      this.empty = this.feed.querySelector('.block-empty');
+      this.more = find('.older');
+      this.sources = find('.sources');
+      this.bySymbol = new Map(root.dataset.symbols.split(' ').map((symbol) => [CV.format.base(symbol).toLowerCase(), symbol]));
+      this.filter = { coin: '', mood: '', q: '' };
+      this.shown = new Map(); // url → {article, line}
+      this.cursor = null;
+      this.search = Object.assign(element('input'), {
+        type: 'search', placeholder: 'Search headlines', autocomplete: 'off', spellcheck: false, ariaLabel: 'Search headlines', maxLength: 100,
+      });
+      find('.filters').prepend(this.search);
+      this.search.addEventListener('input', () => {
+        clearTimeout(this.typing);
+        this.typing = setTimeout(() => this.choose({ q: this.search.value.trim() }), TYPING);
+      });
+      for (const group of ['coin', 'mood']) {
+        root.querySelectorAll(`[data-${group}]`).forEach((button) => button.addEventListener('click', () => this.choose({ [group]: button.dataset[group] })));
+      }
+      this.more.addEventListener('click', () => this.load(this.cursor));
+      const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+      this.socket = new CV.Socket(`${scheme}://${location.host}/ws/crypto?batch=1`);
+      this.socket.subscribe({ type: 'news' }, (article) => this.hear(article), () => this.load());
+      new CV.Status(find('.banner'), (status) => this.health(status));
+      const { coin } = Object.fromEntries(new URLSearchParams(location.search));
+      this.choose({ coin: this.bySymbol.has(coin) ? coin : '' });
+      CV.repeat(() => this.ages(), AGES, true);
+    }
+
+    choose(change) {
+      Object.assign(this.filter, change);
+      for (const group of ['coin', 'mood']) {
+        this.root.querySelectorAll(`[data-${group}]`).forEach((button) => button.setAttribute('aria-pressed', String(button.dataset[group] === this.filter[group])));
+      }
+      this.shown.clear();
+      this.list.replaceChildren();
+      this.feed.dataset.state = 'loading';
+      this.load();
+    }
+
+    matches(article) {
+      const { coin, mood: wanted, q } = this.filter;
+      if (coin && !article.symbols.includes(coin)) return false;
+      if (wanted && mood(article.sentiment_score) !== (wanted === 'good' ? 1 : -1)) return false;
+      const text = `${article.title} ${article.content}`.toLowerCase();
+      return q.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+    }
+
+    async load(cursor) {
+      const { coin, mood: wanted, q } = this.filter;
+      const asked = (this.asked = {});
+      const params = { limit: PAGE, cursor: cursor || undefined };
+      // Words and scores are for all news, a coin has a route of its own: what is left is looked at here.
+      if (!coin) Object.assign(params, { q: q || undefined, min_score: wanted === 'good' ? GOOD : undefined, max_score: wanted === 'bad' ? BAD : undefined });
+      else params.limit = 4 * PAGE;
+      try {
+        const { data, next } = await CV.rest.page(coin ? `news/${coin}` : 'news', params);
+        if (asked !== this.asked) return;
+        this.cursor = next;
+        data.filter((article) => this.matches(article)).forEach((article) => this.put(article));
+        this.say();
+      } catch (error) {
+        if (asked !== this.asked) return;
+        this.say(`News cannot be loaded: ${error.message}. Trying again by itself.`);
+        setTimeout(() => asked === this.asked && this.load(cursor), 5_000);
+      }
+    }
+
+    hear(article) {
+      if (this.feed.dataset.state === 'loading' || !this.matches(article)) return;
+      this.put(article);
+      this.say();
+    }
+
+    /** In order of time, each address once, the newest version of it. */
+    put(article) {
+      const known = this.shown.get(article.url);
+      if (known) known.line.remove();
+      const time = CV.rest.ms(article.time);
+      const line = this.line(article, time);
+      this.shown.set(article.url, { article, time, line });
+      const after = [...this.list.children].find((one) => Number(one.dataset.time) < time);
+      this.list.insertBefore(line, after || null);
+      while (this.shown.size > MOST) {
+        const last = this.list.lastElementChild;
+        this.shown.delete(last.dataset.url);
+        last.remove();
+      }
+    }
+
+    line(article, time) {
+      const direction = mood(article.sentiment_score);
+      const line = element('li', 'article');
+      Object.assign(line.dataset, { time, url: article.url });
+      const score = element('span', 'score', article.sentiment_score === null || article.sentiment_score === undefined ? '–'
+        : `${CV.format.arrow(direction)} ${article.sentiment_score > 0 ? '+' : ''}${CV.format.number(article.sentiment_score, 2)}`);
+      score.dataset.direction = direction;
+      score.title = `Sentiment of the headline, −1 to 1: ${['bad', 'neutral', 'good'][direction + 1]}`;
+      const href = link(article.url);
+      const title = Object.assign(element(href ? 'a' : 'span', 'headline', article.title), href ? { href, target: '_blank', rel: 'noopener noreferrer nofollow' } : {});
+      const teaser = element('p', 'teaser', article.content.slice(0, 240));
+      const about = element('p', 'about');
+      const age = element('time', '', since(this.socket.now() - time));
+      age.dateTime = new Date(time).toISOString();
+      age.title = new Date(time).toLocaleString();
+      about.append(element('span', '', article.source), age);
+      for (const coin of article.symbols) {
+        const symbol = this.bySymbol.get(coin);
+        about.append(symbol ? Object.assign(element('a', 'coin', coin.toUpperCase()), { href: `/t/${CV.format.plain(symbol)}` }) : element('span', 'coin', coin.toUpperCase()));
+      }
+      line.append(score, title, teaser, about);
+      return line;
+    }
+
+    say(error) {
+      this.feed.dataset.state = this.shown.size ? 'ready' : error ? 'error' : 'empty';
+      const { coin, mood: wanted, q } = this.filter;
+      CV.write(this.empty, error || (coin || wanted || q ? 'No article matches. Widen the filters.' : 'No news yet. What each source answers is told beside this.'));
+      this.more.hidden = !this.cursor;
+    }
+
+    ages() {
+      const now = this.socket.now();
+      this.shown.forEach(({ time, line }) => CV.write(line.querySelector('time'), since(now - time)));
+    }
+
+    /** What the news worker says of its sources: the facts that are sentences. */
+    health({ workers }) {
+      const worker = workers.news;
+      const facts = Object.entries((worker && worker.facts) || {}).filter(([, value]) => typeof value === 'string');
+      this.sources.dataset.state = facts.length ? 'ready' : 'empty';
+      if (worker && !facts.length) CV.write(this.sources.querySelector('.block-empty'), worker.detail || worker.state);
+      this.sources.querySelector('ul').replaceChildren(...facts.map(([name, words]) => {
+        const line = element('li', 'line');
+        line.dataset.kind = words.startsWith('ok') ? 'good' : 'waiting';
+        line.append(element('i', 'lamp'), element('b', '', name), Object.assign(element('span', 'detail', words), { title: words }));
+        return line;
+      }));
+    }
+  }
+
+  CV.pages = Object.assign(CV.pages || {}, { news: (root) => new News(root) });
+})();

@@ -1,0 +1,62 @@
+"""The news page: what is written about the coins that are followed, how good or bad it sounds, and how the sources are doing."""
+
+from collections.abc import Sequence
+
+from dash import html
+
+from dashboard.components.markup import attrs, button, choice
+from dashboard.components.nav import bar, bottom
+
+_MOODS = (("", "All", "Every article"), ("good", "Good", "Good news"), ("bad", "Bad", "Bad news"))
+#: Coins offered as filters; the search field finds the others.
+_COINS = 10
+
+
+def layout(symbols: Sequence[str]) -> html.Main:
+    """`symbols`: those that are followed; their bases can be filtered by."""
+    bases = list(dict.fromkeys(symbol.partition("/")[0] for symbol in symbols))[:_COINS]
+    coins = [("", "All coins", "Every coin"), *((base.lower(), base, f"News of {base}") for base in bases)]
+    return html.Main(
+        [
+            html.Div(className="banner", role="status"),
+            bar("/news", "News"),
+            html.Div(
+                [
+                    html.Div(
+                        # The search field is made by news.js: a Dash input would report every key to Dash.
+                        [choice("coin", coins, "Coin"), choice("mood", _MOODS, "Sentiment")],
+                        className="filters",
+                    ),
+                    html.Div(
+                        [
+                            html.Section(
+                                [
+                                    html.H2("Articles"),
+                                    html.Div(html.Ul(className="articles"), className="scroll"),
+                                    html.P("", className="block-empty"),
+                                    button("Older articles", className="older", hidden=True),
+                                ],
+                                className="block feed",
+                                **attrs(data_state="loading", aria_label="Articles"),
+                            ),
+                            html.Section(
+                                [
+                                    html.H2("Sources"),
+                                    html.Div(html.Ul(), className="scroll"),
+                                    html.P("No source is switched on.", className="block-empty"),
+                                ],
+                                className="block sources",
+                                **attrs(data_state="loading", aria_label="Sources"),
+                            ),
+                        ],
+                        className="columns-2",
+                    ),
+                ],
+                className="content",
+            ),
+            bottom("/news"),
+        ],
+        id="news",
+        className="page",
+        **attrs(data_symbols=" ".join(symbols)),
+    )

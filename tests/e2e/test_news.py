@@ -1,0 +1,56 @@
+"""The news page: articles from a source to the screen, live, filtered, and never as markup."""
+
+import pytest
+
+from tests.browser import Terminal
+from tests.e2e.conftest import Feed, Stack
+from tests.stack import eventually
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def news(stack: Stack, terminal: Terminal) -> Terminal:
+    """The page with its first articles."""
+    assert eventually(lambda: len(stack.api("news")) >= 2, 60)
+    terminal.page.goto(stack.url + "/news")
+    terminal.page.wait_for_selector("#news .article >> nth=1")
+    return terminal
+
+
+def test_articles_with_score_coins_and_source(news: Terminal) -> None:
+    good = news.page.locator("#news .article", has_text="all-time high")
+    assert good.locator(".score").get_attribute("data-direction") == "1"
+    assert good.locator(".score").inner_text().startswith("▲ +0.")
+    assert good.locator(".headline").get_attribute("href") == "https://news.example/ath"
+    assert "noopener" in (good.locator(".headline").get_attribute("rel") or "")
+    assert good.locator("a.coin").get_attribute("href") == "/t/BTC-USDT"
+    bad = news.page.locator("#news .article", has_text="hacked")
+    assert bad.locator(".score").get_attribute("data-direction") == "-1"
+    assert bad.locator(".teaser").inner_text() == "Millions gone."
+    assert news.page.locator("#news .articles img").count() == 0
+    news.page.wait_for_selector("#news .sources [data-kind=good] >> text=Local Wire")
+
+
+def test_filters(news: Terminal) -> None:
+    news.page.click("#news [data-coin=eth]")
+    news.until("[...document.querySelectorAll('#news .headline')].every((one) => one.textContent.includes('Ethereum'))")
+    news.page.wait_for_selector("#news .article")
+    news.page.click("#news [data-mood=good]")
+    news.page.wait_for_selector("#news .feed[data-state=empty]")
+    assert news.text("#news .feed .block-empty") == "No article matches. Widen the filters."
+    news.page.click("#news [data-mood='']")
+    news.page.click("#news [data-coin='']")
+    news.page.fill("#news .filters input", "surges")
+    news.until("document.querySelectorAll('#news .article').length === 1")
+    assert "all-time high" in news.text("#news .article")
+
+
+def test_a_new_article_appears_by_itself(feed: Feed, news: Terminal) -> None:
+    feed.add("Dogecoin <b>approved</b> for spot trading", "javascript:alert(1)")
+    feed.add("Dogecoin <b>approved</b> as legal tender", "https://news.example/doge")
+    news.page.wait_for_selector("#news .article >> text=legal tender")
+    first = news.page.locator("#news .article").first
+    assert first.locator(".headline").inner_text() == "Dogecoin approved as legal tender"
+    assert first.locator("a.coin").inner_text() == "DOGE"
+    assert news.page.locator("#news .articles a[href^='javascript']").count() == 0
