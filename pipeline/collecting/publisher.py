@@ -94,10 +94,14 @@ class Publisher:
                 self._bulk.append(_Work(candles, ""))
                 self._changed.notify()
 
-    async def room(self) -> None:
-        """Wait until the queue is below its bound. Raises what ended the publishing thread."""
+    def check(self) -> None:
+        """Raises what ended the publishing thread."""
         if self._failure is not None:
             raise self._failure
+
+    async def room(self) -> None:
+        """Wait until the queue is below its bound. Raises what ended the publishing thread."""
+        self.check()
         if self._queued < self._capacity:
             return
         self.held_up += 1

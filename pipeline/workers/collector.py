@@ -173,8 +173,10 @@ class Collector:
             await asyncio.sleep(1.0)
             if self._repairs is not None:
                 self._repairs.check()
+                # Not only at the end: a collector that is killed has no end (the drill found the ledger without any).
+                await asyncio.to_thread(self._duplicates.note, self._repairs.duplicates)
             await self._gaps.flush()
-            await self._publisher.room()
+            self._publisher.check()
             trades, now = self._publisher.trades, time.monotonic()
             rate, before, at = (trades - before) / (now - at), trades, now
             state, detail = self._state()
