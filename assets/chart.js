@@ -261,6 +261,8 @@
       if (drawn.length < 2) {
         plot.clear();
       } else {
+        // A series that was just switched to may be drawn before it was ever painted: it has no scale yet.
+        if (this.rescale(from, to)) this.want(VIEW);
         plot.draw(drawn, view, this.type, series.revision, `${series.symbol}|${series.timeframe}`);
         plot.place(view, this.volumeTop);
       }

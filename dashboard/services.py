@@ -1,7 +1,9 @@
 """What the web tier works with, made once per process."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import redis
 from flask import Flask, current_app
@@ -11,7 +13,9 @@ from dashboard.series import Series
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
 from pipeline.store.articles import ArticleReader
+from pipeline.store.cold import Cold
 from pipeline.store.engine import engine
+from pipeline.store.moods import Moods
 from pipeline.store.read import Reader
 
 _KEY: Final = "SERVICES"
@@ -26,6 +30,7 @@ class Services:
     series: Series
     indicators: IndicatorSeries
     articles: ArticleReader
+    moods: Moods
 
 
 def mount(server: Flask, settings: Settings) -> None:
@@ -34,10 +39,19 @@ def mount(server: Flask, settings: Settings) -> None:
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
     live = LiveReader(client)
     pool = engine(settings.database_url)
-    reader = Reader(pool)
+    reader = Reader(pool, Cold(settings.cold_url, pool, _aside) if settings.cold_url else None)
     server.config[_KEY] = Services(
-        settings, client, live, reader, Series(reader, live), IndicatorSeries(reader), ArticleReader(pool)
+        settings, client, live, reader, Series(reader, live), IndicatorSeries(reader), ArticleReader(pool), Moods(pool)
     )
+
+
+def _aside(work: Callable[[], Any]) -> Any:
+    """On a real thread where gevent rules: reading a file from an object store stands still, and nobody else must."""
+    if "gevent.monkey" not in sys.modules:
+        return work()
+    import gevent
+
+    return gevent.get_hub().threadpool.apply(work)
 
 
 def services(server: Flask | None = None) -> Services:

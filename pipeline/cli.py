@@ -210,6 +210,21 @@ def export(
 
 
 @app.command()
+def tiers(
+    move: Annotated[
+        bool, typer.Option("--move", help="Move what is due to the cold tier first, and expire there.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """What lies where: in the database, and in the cold tier."""
+    settings = _attached(load(data=data))
+    _set_up_logs(settings, "tiers")
+    from pipeline.keeping.tiers_command import run
+
+    run(settings, move, typer.echo)
+
+
+@app.command()
 def deadletters(
     replay: Annotated[bool, typer.Option("--replay", help="Publish them again to the topics they came from.")] = False,
     data: Data = None,

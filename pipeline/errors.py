@@ -23,3 +23,7 @@ class ExchangeUnavailable(CryptoVizError):
 
 class SetupError(CryptoVizError):
     """Something the user must mend; the text says what and how."""
+
+
+class ColdUnavailable(CryptoVizError):
+    """The object store of the cold tier did not answer, or holds something else than it should. Retry later."""

@@ -43,6 +43,20 @@ class Settings(BaseSettings):
         description="PostgreSQL or TimescaleDB, as a SQLAlchemy URL with the psycopg2 driver.",
     )
 
+    cold_url: str = Field(
+        "",
+        description="Where old trades and candles move to: a folder, or s3://bucket/prefix; empty for nowhere. "
+        "`up` takes a folder in `data`.",
+    )
+    hot_days: int = Field(
+        35, ge=7, le=3650, description="Days that trades and candles stay in the database when there is a cold tier."
+    )
+
+    @property
+    def stays_days(self) -> int:
+        """Days that rows stay hot: what backfill fetches must not move under it."""
+        return max(self.hot_days, self.backfill_days + 1)
+
     # Market
     exchange: str = Field(
         "auto",

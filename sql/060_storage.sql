@@ -54,9 +54,11 @@ CREATE OR REPLACE FUNCTION forget_backfill(of_timeframe text, before timestamptz
 $$;
 
 -- Delete what `storage_plan` keeps no longer; the number of rows. `reach` is how far backfill reaches back in 1m candles: no candle
--- within it is deleted, or backfill would fetch it again for ever. Of trades and candles only what `cold_too` says: where a cold tier
--- is on, they expire there. Ranges of deleted candles go from backfill_progress: they are there no longer.
-CREATE OR REPLACE FUNCTION apply_retention(reach interval, cold_too boolean, now_is timestamptz DEFAULT now()) RETURNS bigint
+-- within it is deleted, or backfill would fetch it again for ever. `hot` is how long trades and 1m candles stay before they move to
+-- the cold tier (of coarser candles as many), empty where there is none: what is kept longer expires there (pipeline.store.tiers).
+-- Ranges of deleted candles go from backfill_progress: they are there no longer.
+DROP FUNCTION IF EXISTS apply_retention(interval, boolean, timestamptz);
+CREATE OR REPLACE FUNCTION apply_retention(reach interval, hot interval, now_is timestamptz DEFAULT now()) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     plan   storage_plan;
@@ -66,7 +68,7 @@ DECLARE
     total  bigint := 0;
 BEGIN
     FOR plan IN SELECT * FROM storage_plan WHERE keep IS NOT NULL LOOP
-        CONTINUE WHEN plan.dataset IN ('trades', 'candles') AND NOT cold_too;
+        CONTINUE WHEN plan.dataset IN ('trades', 'candles') AND plan.keep > hot * coalesce(candle_minutes(nullif(plan.timeframe, '')), 1);
         before := now_is - CASE WHEN plan.dataset = 'candles'
                                 THEN greatest(plan.keep, reach * candle_minutes(plan.timeframe) + interval '1 day') ELSE plan.keep END;
         column_ := CASE plan.dataset WHEN 'trades' THEN 'event_ts' WHEN 'candles' THEN 'window_start'

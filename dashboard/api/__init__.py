@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from dashboard.api import cors, crypto, errors, indicators, markets, news, quality, stats, system
+from dashboard.api import cors, crypto, errors, indicators, markets, news, quality, sentiment, stats, system
 
 
 def mount(server: Flask) -> None:
@@ -13,6 +13,7 @@ def mount(server: Flask) -> None:
         markets.routes,
         news.routes,
         quality.routes,
+        sentiment.routes,
         stats.routes,
         system.routes,
     ):

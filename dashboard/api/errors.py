@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.api.answers import failed
-from pipeline.errors import CryptoVizError
+from pipeline.errors import ColdUnavailable, CryptoVizError
 
 _CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 429: "RATE_LIMITED"}
 _log = structlog.get_logger(__name__)
@@ -28,6 +28,7 @@ def mount(server: Flask) -> None:
     server.register_error_handler(HTTPException, _http)
     server.register_error_handler(SQLAlchemyError, _database)
     server.register_error_handler(redis.RedisError, _redis)
+    server.register_error_handler(ColdUnavailable, _cold)
 
 
 def _ours(error: Exception) -> Response:
@@ -63,6 +64,13 @@ def _database(error: Exception) -> Response:
     # The text may name hosts and users: it is for the log.
     _log.error("database", error=str(error).splitlines()[0], path=request.path)
     return failed(503, "DATABASE_ERROR", "The database does not answer. Try again in a few seconds.")
+
+
+def _cold(error: Exception) -> Response:
+    _log.error("cold tier", error=str(error), path=request.path)
+    return failed(
+        503, "DATABASE_ERROR", "Older data cannot be read now. Ask for a newer range, or try again in a few seconds."
+    )
 
 
 def _redis(error: Exception) -> Response:

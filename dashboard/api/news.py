@@ -2,12 +2,15 @@
 
 import math
 import re
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
+import msgspec
 from flask import Blueprint, Response, request
 
 from dashboard.api import parameters
 from dashboard.api.answers import ok
+from dashboard.api.errors import ApiError
 from dashboard.api.parameters import Cursor
 from dashboard.services import services
 from pipeline.store.articles import ArticleKey, ArticleRow
@@ -34,6 +37,28 @@ def newest() -> Response:
         limit=limit, source=_text("source") or None, min_score=low, max_score=high, words=words, after=after
     )
     return _page(rows, limit)
+
+
+@routes.get("/explain")
+def explain() -> Response:
+    """Which words made a score, and why they count: of any `text`, or of the article at `url`."""
+    url, text = _text("url", 2000), _text("text")
+    if url:
+        article = services().articles.at(url)
+        if article is None:
+            raise ApiError(404, "NOT_FOUND", f"There is no article at {url[:200]}.")
+        text = article.title
+    if not text:
+        parameters.refuse("MISSING_PARAMETER", "Give a text, or the url of an article.")
+    return ok({"text": text, **msgspec.to_builtins(_analyzer().explain(text))})
+
+
+@cache
+def _analyzer() -> Any:
+    # VADER and its lexicon take a third of a second: only a process that is asked pays.
+    from pipeline.news.sentiment import Analyzer
+
+    return Analyzer()
 
 
 @routes.get("/<path:name>")
@@ -78,8 +103,8 @@ def _score(name: str) -> float | None:
     return score
 
 
-def _text(name: str) -> str:
+def _text(name: str, longest: int = _LONGEST) -> str:
     given = request.args.get(name, "").strip()
-    if len(given) > _LONGEST or "\0" in given:
-        parameters.refuse("INVALID_BODY", f"{name}: at most {_LONGEST} characters of text.")
+    if len(given) > longest or "\0" in given:
+        parameters.refuse("INVALID_BODY", f"{name}: at most {longest} characters of text.")
     return given

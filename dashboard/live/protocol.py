@@ -10,7 +10,10 @@ from pipeline.timeframes import TIMEFRAMES
 
 #: Every type that can be subscribed to, and its aliases.
 TYPES: Final = {
-    **{name: name for name in ("trade", "candle", "indicator", "news", "ticker", "book", "alert", "status")},
+    **{
+        name: name
+        for name in ("trade", "candle", "indicator", "news", "sentiment", "ticker", "book", "alert", "status")
+    },
     "trades": "trade",
     "candles": "candle",
     "indicators": "indicator",
@@ -105,18 +108,19 @@ def _target(body: dict[str, Any]) -> tuple[Key, dict[str, str]]:
     timeframe = "" if echo["timeframe"] == "*" else echo["timeframe"]
     if timeframe and timeframe not in TIMEFRAMES:
         raise BadRequest(f"timeframe: {_short(timeframe)} is none of {', '.join(TIMEFRAMES)}")
-    if type_ not in ("candle", "indicator"):
+    if type_ not in ("candle", "indicator", "sentiment"):
         timeframe = ""
     return Key(type_, symbol, timeframe), echo
 
 
 def _symbol(text: str, type_: str) -> str:
-    if type_ == "news" and text.isalnum() and len(text) <= 20:
+    if type_ in ("news", "sentiment") and text.isalnum() and len(text) <= 20:
         return text.lower()  # a coin token
     symbol = parse_symbol(text)
     if symbol is None:
         raise BadRequest(f"symbol: {_short(text)} is not a symbol; write it like BTC/USDT, or * for all")
-    return symbol
+    # Sentiment is a coin's, whatever it is paired with.
+    return symbol.partition("/")[0].lower() if type_ == "sentiment" else symbol
 
 
 def _short(value: object) -> str:

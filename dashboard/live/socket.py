@@ -279,7 +279,7 @@ def _framed(type_: str, data: bytes, timestamp: int, seq: int) -> bytes:
 
 def _concrete(key: Key) -> str | None:
     """The one channel that a subscription names, None for a wildcard."""
-    if not key.symbol or (key.type in ("candle", "indicator") and not key.timeframe):
+    if not key.symbol or (key.type in ("candle", "indicator", "sentiment") and not key.timeframe):
         return None
     return channel(*key)
 

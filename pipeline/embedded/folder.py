@@ -18,12 +18,12 @@ LOCK: Final = "cryptoviz.lock"
 _RUNNING: Final = "running.json"
 #: Everything that is ever made in the folder. `empty` removes these and nothing else.
 _OURS: Final = (
-    "postgres", "postgres.new", "postgres.log", "run-postgres", "valkey", "valkey.log", "run-valkey", "logs",
+    "postgres", "postgres.new", "postgres.log", "run-postgres", "valkey", "valkey.log", "run-valkey", "logs", "cold",
     _RUNNING,
 )  # fmt: skip
 #: What a command must share with the `cryptoviz up` whose data it is about.
 _SHARED: Final = (
-    "bus", "partitions", "redis_url", "database_url", "exchange", "symbols", "binance_ws_url", "binance_rest_url",
+    "bus", "partitions", "redis_url", "database_url", "cold_url", "exchange", "symbols", "binance_ws_url", "binance_rest_url",
     "coinbase_ws_url", "coinbase_rest_url",
 )  # fmt: skip
 

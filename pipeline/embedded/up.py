@@ -133,7 +133,13 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
         applied = migrate(database_url)
         screen.say("sql", f"{len(applied)} files applied" if applied else "up to date")
         settings = settings.model_copy(
-            update={"bus": "streams", "redis_url": redis_url, "database_url": database_url, "exchange": name}
+            update={
+                "bus": "streams",
+                "redis_url": redis_url,
+                "database_url": database_url,
+                "exchange": name,
+                "cold_url": settings.cold_url or str(data / "cold" / database),
+            }
         )
         client = redis.Redis.from_url(redis_url, socket_timeout=2)
         client.delete(status.KEY)

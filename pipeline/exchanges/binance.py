@@ -1,5 +1,6 @@
 """Binance spot: combined streams over WebSocket, REST for the rest. Also speaks to our simulator, by other base URLs."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -8,19 +9,23 @@ from typing import Final
 import msgspec
 import structlog
 
-from pipeline.errors import BadFrame
+from pipeline.backoff import Backoff
+from pipeline.errors import BadFrame, ExchangeUnavailable
 from pipeline.exchanges.base import Event, Exchange, Health
-from pipeline.exchanges.binance_frames import FrameReader, Goodbye
+from pipeline.exchanges.binance_frames import Depth, FrameReader, Goodbye
 from pipeline.exchanges.binance_rest import BinanceRest
+from pipeline.exchanges.book import OrderBook
 from pipeline.exchanges.sockets import Endpoint, RawFrame, Sockets, Timings
 from pipeline.exchanges.weights import Weights
-from pipeline.model import Candle, Market, Trade
+from pipeline.model import Book, Candle, Market, Trade
 from pipeline.symbols import plain
 
 _log = structlog.get_logger(__name__)
 
-#: Streams we follow of each symbol: trades, 24 h ticker (with best bid and ask) each second, the 20 best levels.
-STREAMS: Final = ("trade", "ticker", "depth20@100ms")
+#: Streams we follow of each symbol: trades, 24 h ticker (with best bid and ask) each second, changes of the book.
+STREAMS: Final = ("trade", "ticker", "depth@100ms")
+#: Levels a side that go on to the screen.
+SHOWN: Final = 20
 #: Binance's limit of streams on one connection.
 STREAMS_PER_CONNECTION: Final = 1024
 #: Streams named in the URL; more would make it longer than front ends accept (8 KiB), and are subscribed to by message.
@@ -56,6 +61,10 @@ class Binance(Exchange):
         self._bad: Counter[str] = Counter()
         self._ticker_seen: dict[str, float] = {}
         self._bad_frame = ""
+        self._books: dict[str, OrderBook] = {}
+        self._snapshots: dict[str, asyncio.Task[None]] = {}
+        self._asking = asyncio.Semaphore(2)  # charts are filled at the same time, and come first
+        self._book_trouble = ""
 
     async def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
         self._ticker_seen = dict.fromkeys(symbols, time.monotonic())
@@ -86,6 +95,7 @@ class Binance(Exchange):
     def _read(self, frames: list[RawFrame]) -> list[Event]:
         read = self._reader.read
         events: list[Event] = []
+        moved: dict[str, int] = {}
         for _, data in frames:
             try:
                 event = read(data)
@@ -95,12 +105,45 @@ class Binance(Exchange):
                 continue
             if event is None or isinstance(event, Goodbye):
                 continue
+            if isinstance(event, Depth):
+                if self._change(event):
+                    moved[event.symbol] = event.ts
+                continue
             events.append(event)
+        for symbol, ts in moved.items():
+            book = self._books[symbol]
+            if book.synced:
+                events.append(Book(self.label, symbol, ts, book.bids.top(SHOWN), book.asks.top(SHOWN)))
         now = time.monotonic()
         for event in events:
             if not isinstance(event, Trade):
                 self._ticker_seen[event.symbol] = now
         return events
+
+    def _change(self, event: Depth) -> bool:
+        """Take a change into its book; whether the book can be shown. One that cannot gets a snapshot."""
+        book = self._books.setdefault(event.symbol, OrderBook())
+        if book.update(event.change):
+            return True
+        if event.symbol not in self._snapshots:
+            task = self._snapshots[event.symbol] = asyncio.create_task(self._snapshot(event.symbol, book))
+            task.add_done_callback(lambda _: self._snapshots.pop(event.symbol, None))
+        return False
+
+    async def _snapshot(self, symbol: str, book: OrderBook) -> None:
+        """Until the book stands. Its first changes are held by then, so that the snapshot joins them."""
+        backoff = Backoff(first=0.3, cap=30.0)
+        while not book.synced:
+            pause = 0.0
+            try:
+                async with self._asking:
+                    book.snapshot(*await self._rest.depth(symbol))
+            except ExchangeUnavailable as error:
+                pause, self._book_trouble = error.retry_after, f"order book of {symbol}: {error}"
+            else:
+                self._book_trouble = ""
+            if not book.synced:
+                await asyncio.sleep(backoff.next(pause))
 
     async def markets(self, symbols: Sequence[str]) -> dict[str, Market]:
         return await self._rest.markets(symbols)
@@ -118,11 +161,17 @@ class Binance(Exchange):
         now = time.monotonic()
         silent = [symbol for symbol, seen in self._ticker_seen.items() if now - seen > SILENT_AFTER]
         return Health(
-            sockets.connected, sockets.reconnects, sockets.frames_read, {**self._reader.ignored, **self._bad}, silent,
-            sockets.last_error or self._bad_frame,
+            sockets.connected, sockets.reconnects, sockets.frames_read, {**self._reader.ignored, **self._bad, **self._resyncs()}, silent,
+            sockets.last_error or self._bad_frame or self._book_trouble,
         )  # fmt: skip
 
+    def _resyncs(self) -> dict[str, int]:
+        count = sum(book.resyncs for book in self._books.values())
+        return {"book resyncs": count} if count else {}
+
     async def close(self) -> None:
+        for task in list(self._snapshots.values()):
+            task.cancel()
         if self._sockets is not None:
             await self._sockets.close()
         await self._rest.close()

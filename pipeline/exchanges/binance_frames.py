@@ -13,6 +13,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from pipeline.errors import BadFrame
+from pipeline.exchanges.book import Change
 from pipeline.model import Book, Ticker, Trade
 from pipeline.symbols import parse_symbol
 
@@ -25,7 +26,15 @@ class Goodbye(msgspec.Struct, frozen=True):
     """`serverShutdown`: the server will close this connection soon; open another now."""
 
 
-Frame = Trade | Ticker | Book | Goodbye
+class Depth(msgspec.Struct, frozen=True):
+    """A change of a symbol's order book, at `ts` (ms)."""
+
+    symbol: str
+    ts: int
+    change: Change
+
+
+Frame = Trade | Ticker | Book | Depth | Goodbye
 
 
 class _Trade(msgspec.Struct, gc=False):
@@ -65,6 +74,16 @@ class _BookTicker(msgspec.Struct, gc=False):
     b: Decimal
     a: Decimal
     E: int = 0
+
+
+class _Update(msgspec.Struct, gc=False):
+    E: int
+    U: int
+    u: int
+    b: tuple[tuple[Decimal, Decimal], ...]
+    a: tuple[tuple[Decimal, Decimal], ...]
+    s: str = ""
+    pu: int | None = None
 
 
 class _Depth(msgspec.Struct, gc=False):
@@ -109,6 +128,8 @@ _ticker = msgspec.json.Decoder(_Ticker).decode
 _book_ticker_env = msgspec.json.Decoder(_Envelope[_BookTicker]).decode
 _book_ticker = msgspec.json.Decoder(_BookTicker).decode
 _depth = msgspec.json.Decoder(_Depth).decode
+_update_env = msgspec.json.Decoder(_Envelope[_Update]).decode
+_update = msgspec.json.Decoder(_Update).decode
 _head = msgspec.json.Decoder(_Head).decode
 
 
@@ -138,14 +159,16 @@ class FrameReader:
                     return None
                 if kind == "bookTicker":
                     return self._to_book_ticker(_book_ticker_env(frame).data, symbol)
+                if kind == "depthUpdate":
+                    return self._to_change(_update_env(frame).data, symbol)
             return self._slow(frame)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BadFrame(f"{error}: {frame[:120]!r}") from error
 
     def events(self, frame: bytes) -> Sequence[Trade | Ticker | Book]:
-        """As `read`, for a caller to whom goodbyes say nothing."""
+        """As `read`, for a caller to whom goodbyes and changes of books say nothing."""
         event = self.read(frame)
-        return () if event is None or isinstance(event, Goodbye) else (event,)
+        return () if event is None or isinstance(event, Goodbye | Depth) else (event,)
 
     def _slow(self, frame: bytes) -> Frame | None:
         head = _head(frame) if frame[:1] == b"{" else _Head()
@@ -230,6 +253,15 @@ class FrameReader:
         d = _depth(body)
         return Book(self._label, symbol, self.clock, d.bids, d.asks)
 
+    def _read_change(self, body: bytes, symbol: str) -> Frame | None:
+        return self._to_change(_update(body), symbol)
+
+    def _to_change(self, d: _Update, symbol: str) -> Frame | None:
+        symbol = symbol or self._symbol(d.s) or ""
+        if not symbol:
+            return self._pass("depthUpdate")
+        return Depth(symbol, self._time(d.E), Change(d.U, d.u, d.pu, d.b, d.a))
+
     def _read_goodbye(self, body: bytes, symbol: str) -> Goodbye:
         return Goodbye()
 
@@ -244,6 +276,7 @@ _KINDS: Final[dict[str, Callable[[FrameReader, bytes, str], Frame | None]]] = {
     "24hrTicker": FrameReader._read_ticker,
     "bookTicker": FrameReader._read_book_ticker,
     "depth": FrameReader._read_depth,
+    "depthUpdate": FrameReader._read_change,
     "serverShutdown": FrameReader._read_goodbye,
 }
 
@@ -276,4 +309,4 @@ _STREAM_KINDS: Final = {
     "markPrice@1s": "markPriceUpdate",
     "markPrice": "markPriceUpdate",
 }
-_PASSED: Final = frozenset(_STREAM_KINDS.values()) - {"trade", "bookTicker"}
+_PASSED: Final = frozenset(_STREAM_KINDS.values()) - {"trade", "bookTicker", "depthUpdate"}

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from pipeline.errors import ExchangeUnavailable
+from pipeline.exchanges.levels import Level
 from pipeline.exchanges.weights import LIMIT, Weights
 from pipeline.model import Candle, Market, Trade
 from pipeline.symbols import plain
@@ -19,7 +20,7 @@ PAGE: Final = 1000
 #: The share of the request weight that we use: other programs share our address.
 WEIGHT_SHARE: Final = 0.8
 #: What a call weighs, by its path's end; in 2025.
-_WEIGHTS: Final = {"time": 1, "exchangeInfo": 20, "klines": 2, "historicalTrades": 25}
+_WEIGHTS: Final = {"time": 1, "exchangeInfo": 20, "klines": 2, "historicalTrades": 25, "depth": 50}
 #: A window that ended less than so long ago (ms) may still be changing: its last trades are on their way into the kline.
 SETTLING: Final = 2000
 #: Our measure of the exchange's clock is taken again after so long (s): machines drift.
@@ -53,6 +54,12 @@ class _OldTrade(msgspec.Struct, gc=False):
     isBuyerMaker: bool
 
 
+class _Book(msgspec.Struct, gc=False):
+    lastUpdateId: int
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
+
+
 class _Clock(msgspec.Struct):
     serverTime: int
 
@@ -63,6 +70,7 @@ _info = msgspec.json.Decoder(_Info).decode
 _trades = msgspec.json.Decoder(list[_OldTrade]).decode
 _rows = msgspec.json.Decoder(list[_Row]).decode
 _clock = msgspec.json.Decoder(_Clock).decode
+_book = msgspec.json.Decoder(_Book).decode
 
 
 class BinanceRest:
@@ -147,6 +155,11 @@ class BinanceRest:
             for t in sorted(_decoded(_trades, body), key=lambda t: t.id)
             if t.id >= from_id
         ]
+
+    async def depth(self, symbol: str) -> tuple[int, tuple[Level, ...], tuple[Level, ...]]:
+        """The newest update id of the book, its bids, its asks: the thousand best of each."""
+        book = _decoded(_book, await self._get("/api/v3/depth", symbol=plain(symbol), limit=PAGE))
+        return book.lastUpdateId, book.bids, book.asks
 
     async def _get(self, path: str, **params: str | int) -> bytes:
         left = self._paused_until - time.monotonic()

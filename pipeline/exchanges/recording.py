@@ -29,8 +29,8 @@ _log = structlog.get_logger(__name__)
 
 _NS_LINE: Final = re.compile(rb"^\d{13,19} ")
 _TEXT_LINE: Final = re.compile(rb"^(\d+(?:\.\d+)?): ([\[{].*)$")
-#: Beside what the terminal follows, a recording holds what later work may want: best quotes and every change of the book.
-RECORDED_STREAMS: Final = (*STREAMS, "bookTicker", "depth@100ms")
+#: Beside what the terminal follows, a recording holds what a replay shows, which has no snapshots: the best levels; and best quotes.
+RECORDED_STREAMS: Final = (*STREAMS, "bookTicker", "depth20@100ms")
 
 
 class Recorder:

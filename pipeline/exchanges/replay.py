@@ -16,8 +16,9 @@ from pipeline.model import Candle, Market, Trade
 
 #: Frames read between two looks at the event loop: a few ms of work.
 BATCH: Final = 2000
-#: Spot bookTicker frames carry no time, and there are more of them than of everything else.
-_NO_USE: Final = frozenset({"bookTicker"})
+#: Spot bookTicker frames carry no time, and there are more of them than of everything else; changes of a book are nothing without
+#: its snapshot, which most recordings lack.
+_NO_USE: Final = frozenset({"bookTicker", "depthUpdate"})
 #: How each of Coinbase's frames begins.
 _COINBASE: Final = b'{"channel":"'
 

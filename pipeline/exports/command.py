@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.errors import SetupError
+from pipeline.errors import ColdUnavailable, SetupError
 from pipeline.exports.files import DATASETS, FORMATS, Request, export, last_time
 from pipeline.settings import Settings
-from pipeline.store.engine import engine
-from pipeline.store.read import Reader
+from pipeline.store.read import open_reader
 from pipeline.symbols import parse_symbol
 from pipeline.timeframes import TIMEFRAMES
 
@@ -41,7 +40,7 @@ def run(
     request = Request(
         dataset, [_symbol(one) for one in symbols], timeframe, start=begin, end=_time("--end", end), format=format_
     )
-    reader = Reader(engine(settings.database_url))
+    reader = open_reader(settings.database_url, settings.cold_url)
     # On standard error, and only for eyes: a pipe gets the rows and nothing else.
     console = Console(stderr=True)
     try:
@@ -51,6 +50,8 @@ def run(
         raise SetupError(
             f"The database does not answer ({str(error).splitlines()[0]}). Is `cryptoviz up` running, or is --data another folder?"
         ) from error
+    except ColdUnavailable as error:
+        raise SetupError(f"Older rows cannot be read: {error}") from error
     finally:
         reader.close()
     if sys.stderr.isatty():

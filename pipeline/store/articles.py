@@ -36,6 +36,13 @@ class ArticleReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def at(self, url: str) -> ArticleRow | None:
+        """The article of that address, as it is stored."""
+        sql = f"SELECT {_ARTICLE} FROM news WHERE url = :url"  # noqa: S608
+        with self._engine.connect() as connection:
+            row = connection.execute(text(sql), {"url": url}).first()
+        return ArticleRow(*row) if row is not None else None
+
     def newest(
         self,
         *,

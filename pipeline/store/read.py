@@ -3,15 +3,18 @@
 Paging is by key (`after`), never by offset: a page costs the same wherever it lies, and rows that arrive meanwhile move nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Engine, text
 
+from pipeline.store.cold import Cold, Wanted, direct
+from pipeline.store.columns import CANDLE_COLUMNS, TRADE_COLUMNS
 from pipeline.store.currencies import Currency
+from pipeline.store.engine import engine
 from pipeline.timeframes import TIMEFRAMES
 
 
@@ -115,6 +118,43 @@ class TradeKey(NamedTuple):
     trade_id: str
 
 
+class _Bounds(NamedTuple):
+    """start ≤ time ≤ end, and the key past `after`. A key is the time, or begins with it."""
+
+    ascending: bool
+    start: datetime | None
+    end: datetime | None
+    after: Any
+
+    def holds(self, key: Any) -> bool:
+        moment = key[0] if isinstance(key, tuple) else key
+        if (self.start is not None and moment < self.start) or (self.end is not None and moment > self.end):
+            return False
+        return self.after is None or bool(key > self.after if self.ascending else key < self.after)
+
+    def range(self, after: datetime | None) -> tuple[datetime | None, datetime | None]:
+        """The first and the last time that can be meant; `after` is the time of the key."""
+        if after is None:
+            return self.start, self.end
+        if self.ascending:
+            return after if self.start is None else max(after, self.start), self.end
+        return self.start, after if self.end is None else min(after, self.end)
+
+
+def _candle_key(row: CandleRow) -> Any:
+    return row.window_start
+
+
+def _trade_key(row: TradeRow) -> Any:
+    return row.event_ts, len(row.trade_id), row.trade_id
+
+
+#: Where the cells of a row of the cold tier (pipeline.store.columns) belong.
+_CANDLE_PLACES: Final = [list(CANDLE_COLUMNS).index(name) for name in CandleRow.__struct_fields__]
+_TRADE_PLACES: Final = [list(TRADE_COLUMNS).index(name) for name in TradeRow.__struct_fields__]
+
+T = TypeVar("T")
+
 _CANDLE: Final = ", ".join(CandleRow.__struct_fields__)
 _TRADE: Final = ", ".join(TradeRow.__struct_fields__)
 _INDICATOR: Final = ", ".join(IndicatorRow.__struct_fields__)
@@ -140,11 +180,21 @@ ORDER BY symbol
 """
 
 
-class Reader:
-    """Raises sqlalchemy.exc.SQLAlchemyError when the database is away."""
+def open_reader(database_url: str, cold_url: str = "", aside: Callable[[Callable[[], Any]], Any] = direct) -> "Reader":
+    """Over the database, and over the cold tier if there is one. `aside` as in Cold."""
+    pool = engine(database_url)
+    return Reader(pool, Cold(cold_url, pool, aside) if cold_url else None)
 
-    def __init__(self, engine: Engine) -> None:
+
+class Reader:
+    """Candles and trades are those of the database and of the cold tier, if there is one, as if they lay together.
+
+    Raises sqlalchemy.exc.SQLAlchemyError when the database is away, ColdUnavailable when the object store is.
+    """
+
+    def __init__(self, engine: Engine, cold: Cold | None = None) -> None:
         self._engine = engine
+        self._cold = cold
 
     def alive(self) -> None:
         """Raises unless the database answers and has our tables."""
@@ -179,7 +229,12 @@ class Reader:
             values["after"] = after
         order = "ASC" if ascending else "DESC"
         sql = f"SELECT {_CANDLE} FROM candles WHERE {' AND '.join(where)} ORDER BY window_start {order} LIMIT :limit"  # noqa: S608
-        return [CandleRow(*row) for row in self._rows(sql, values)]
+        rows = [CandleRow(*row) for row in self._rows(sql, values)]
+        bounds = _Bounds(ascending, start, end, after)
+        wanted = Wanted("candles", exchange, symbol, timeframe, limit, ascending, *bounds.range(after))
+        return self._joined(
+            rows, wanted, _candle_key, lambda cells: CandleRow(*[cells[n] for n in _CANDLE_PLACES]), bounds
+        )
 
     def trades(
         self,
@@ -212,7 +267,37 @@ class Reader:
             f"SELECT {_TRADE} FROM trades WHERE {' AND '.join(where)} "  # noqa: S608
             f"ORDER BY event_ts {order}, length(trade_id) {order}, trade_id {order} LIMIT :limit"
         )
-        return [TradeRow(*row) for row in self._rows(sql, values)]
+        rows = [TradeRow(*row) for row in self._rows(sql, values)]
+        key = None if after is None else (after.event_ts, len(after.trade_id), after.trade_id)
+        bounds = _Bounds(ascending, start, end, key)
+        wanted = Wanted("trades", exchange, symbol, "", limit, ascending, *bounds.range(after and after.event_ts))
+        return self._joined(
+            rows, wanted, _trade_key, lambda cells: TradeRow(*[cells[n] for n in _TRADE_PLACES]), bounds
+        )
+
+    def _joined(
+        self,
+        rows: list[T],
+        wanted: Wanted,
+        key: Callable[[T], Any],
+        make: Callable[[tuple[Any, ...]], T],
+        bounds: "_Bounds",
+    ) -> list[T]:
+        """`rows` of the database with those of the cold tier among them. Read in this order: what moves meanwhile is seen twice, never
+        missed; and a row of the database is the newer one.
+        """
+        if self._cold is None:
+            return rows
+        if len(rows) == wanted.limit:
+            # Nothing beyond the last one matters.
+            last = key(rows[-1])
+            moment = last[0] if isinstance(last, tuple) else last
+            wanted = wanted._replace(last=moment) if wanted.ascending else wanted._replace(first=moment)
+        older = self._cold.page(wanted, lambda cells: key(make(cells)), bounds.holds)
+        if not older:
+            return rows
+        found = {key(row): row for row in (*map(make, older), *rows)}
+        return [found[one] for one in sorted(found, reverse=not wanted.ascending)[: wanted.limit]]
 
     def indicators(
         self,

@@ -27,6 +27,7 @@ from pipeline.keeping.backfill import Backfill, default
 from pipeline.keeping.ledger import Keeping
 from pipeline.keeping.patience import patiently
 from pipeline.keeping.reconcile import Reconcile
+from pipeline.keeping.upkeep import Upkeep
 from pipeline.settings import Settings
 from pipeline.store.aggregates import Aggregates
 from pipeline.store.checks import Checks
@@ -51,6 +52,9 @@ COUNT: Final = 30.0
 #: Seconds between two looks for what the collector could not repair, and notes taken at a time.
 LOOK: Final = 5.0
 _NOTES: Final = 100
+#: Seconds between two looks for what is old enough to move or to go, and before the first: starting is busy enough.
+UPKEEP: Final = 3600.0
+_UPKEEP_FIRST: Final = 120.0
 #: Seconds until the next look at what is missing, which then is what we made ourselves since.
 AGAIN: Final = 3600.0
 
@@ -84,7 +88,11 @@ class Keeper:
     async def run(self, stop: threading.Event) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._reports()), group.create_task(self._note_gaps())]
+                tasks = [
+                    group.create_task(self._reports()),
+                    group.create_task(self._note_gaps()),
+                    group.create_task(self._keep_up(stop)),
+                ]
                 if self._exchange is not None and self._backfill is not None and self._reconcile is not None:
                     tasks.append(
                         group.create_task(self._with_exchange(self._exchange, self._backfill, self._reconcile))
@@ -130,6 +138,13 @@ class Keeper:
             if counts.windows:
                 _log.info("history filled", candles=counts.candles, left=counts.failed)
             await asyncio.sleep(AGAIN)
+
+    async def _keep_up(self, stop: threading.Event) -> None:
+        upkeep = Upkeep(self._settings)
+        await asyncio.sleep(_UPKEEP_FIRST)
+        while True:
+            await patiently(self._say, upkeep.look, stop.is_set)
+            await asyncio.sleep(UPKEEP)
 
     async def _note_gaps(self) -> None:
         gaps = Gaps(self._session)

@@ -5,20 +5,25 @@ the store takes for the same row.
 """
 
 import time
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import redis
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import bus as buses
 from pipeline import status
 from pipeline.bus.base import Bus, BusUnavailable
 from pipeline.bus.topics import NEWS
 from pipeline.clock import now_ms
+from pipeline.live import LivePublisher
+from pipeline.model import Article
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
+from pipeline.store.engine import engine
 from pipeline.wire import article_record
 
 if TYPE_CHECKING:
@@ -33,11 +38,16 @@ _DAY_MS: Final = 86_400_000
 _AFTER_THE_OTHERS: Final = 2.0
 #: Seconds between two reports.
 _REPORT: Final = 2.0
+#: Seconds between two looks at the moods when nothing comes: they fade by a hundredth in minutes.
+_MOODS: Final = 60.0
 
 
 class _Counts(NamedTuple):
     published: int = 0
     newest: int = 0
+
+    def with_(self, articles: Sequence[Article]) -> "_Counts":
+        return _Counts(self.published + len(articles), max([self.newest, *(article.time for article in articles)]))
 
 
 def run(settings: Settings, stop: Event) -> None:
@@ -50,6 +60,8 @@ def run(settings: Settings, stop: Event) -> None:
     waiting("for the other parts to start")
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     patient_redis = Retry("redis", redis.RedisError, stop, waiting)
+    patient_store = Retry("database", SQLAlchemyError, stop, waiting)
+    pool = engine(settings.database_url, pool_size=1)
     try:
         if stop.wait(_AFTER_THE_OTHERS):
             return
@@ -58,8 +70,10 @@ def run(settings: Settings, stop: Event) -> None:
         from pipeline.news.articles import Maker
         from pipeline.news.coins import Coins
         from pipeline.news.feeds import Feeds
+        from pipeline.news.moods import Moods, keep
         from pipeline.news.seen import Seen
         from pipeline.news.sentiment import Analyzer
+        from pipeline.store import moods as stored
 
         wanted = config.load(settings.news_config)
         coins = Coins(wanted.coins, (symbol.partition("/")[0] for symbol in settings.symbols))
@@ -68,11 +82,20 @@ def run(settings: Settings, stop: Event) -> None:
         seen: Seen = patient_redis(Seen, client)
         feeds = Feeds(wanted)
         feeds.start(stop)
-        counts, reported = _Counts(), 0.0
+        table, live = stored.Moods(pool), LivePublisher(client)
+        priorities = {source.name: source.priority for source in wanted.source}
+        moods = Moods(priorities, patient_store(table.scored, now_ms() - stored.REMEMBERED))
+        counts, reported, looked = _Counts(), 0.0, 0.0
         while not stop.is_set():
             poll = _next(feeds.found)
             if poll is not None:
-                counts = _publish(poll, maker, seen, bus, patient_bus, patient_redis, counts)
+                articles = _publish(poll, maker, seen, bus, patient_bus, patient_redis)
+                moods.take(articles)
+                counts = counts.with_(articles)
+            if feeds.found.empty() and (poll is not None or time.monotonic() - looked >= _MOODS):
+                # Moods hold no news up: they come when the last poll that waits was published.
+                patient_redis(patient_store, keep, moods, table.write, live.publish, now_ms())
+                looked = time.monotonic()
             if time.monotonic() - reported >= _REPORT:
                 _report(client, feeds, counts)
                 reported = time.monotonic()
@@ -80,6 +103,7 @@ def run(settings: Settings, stop: Event) -> None:
         pass
     finally:
         bus.close()
+        pool.dispose()
         status.report(client, "news", "stopped")
         client.close()
 
@@ -92,20 +116,20 @@ def _next(found: "SimpleQueue[Poll]") -> "Poll | None":
 
 
 def _publish(
-    poll: "Poll", maker: "Maker", seen: "Seen", bus: Bus, patient_bus: Retry, patient_redis: Retry, counts: _Counts
-) -> _Counts:
+    poll: "Poll", maker: "Maker", seen: "Seen", bus: Bus, patient_bus: Retry, patient_redis: Retry
+) -> list[Article]:
     now = now_ms()
     config = poll.feed.config
     oldest = now - config.days_back * _DAY_MS if config.days_back else 0
     recent = [item for item in poll.items if item.published is None or item.published >= oldest]
     fresh = patient_redis(seen.unseen, recent, now)
     if not fresh:
-        return counts
+        return []
     articles = [maker.article(item, config.name, now) for item in fresh]
     patient_bus(bus.publish, NEWS, [article_record(article) for article in articles])
     patient_redis(seen.published, fresh, now)
     log.info("articles", source=config.name, new=len(articles))
-    return _Counts(counts.published + len(articles), max(counts.newest, *(article.time for article in articles)))
+    return articles
 
 
 def _report(client: redis.Redis, feeds: "Feeds", counts: _Counts) -> None:

@@ -110,3 +110,15 @@ def test_what_is_wrong_is_named(web: FlaskClient, query: str, code: str, word: s
     assert (answer.status_code, answer.json["code"]) == (400, code)
     assert word in answer.json["error"]
     assert web.get(answer.json["example"]).status_code == 200
+
+
+def test_an_explanation_names_words_and_reasons(web: FlaskClient, store: Store) -> None:
+    store.write([], [], [], [article(1, "btc", title="Exchange hacked, funds drained")])
+    by_text = web.get("/api/v1/news/explain?text=Exchange hacked, funds drained").json["data"]
+    by_url = web.get("/api/v1/news/explain?url=https://a.example/1").json["data"]
+    assert by_text == by_url
+    assert by_text["label"] == "negative"
+    assert {part["term"] for part in by_text["parts"]} >= {"hacked", "drained"}
+    assert all(part["reason"] for part in by_text["parts"])
+    assert web.get("/api/v1/news/explain").json["code"] == "MISSING_PARAMETER"
+    assert web.get("/api/v1/news/explain?url=https://a.example/none").status_code == 404

@@ -16,16 +16,16 @@ TRADE = (
     b'"q":"0.02000000","T":1723161255342,"m":true,"M":true}}'
 )
 
-#: File → (trades, best-price tickers, other frames), as the data set's own description counts them.
+#: File → (trades, best-price tickers, changes of books, other frames), as the data set's own description counts them.
 RECORDED = {
-    "hft_binance_spot_btcusdt_20240808.gz": (9757, 28040, 3451 + 1),
-    "hft_binance_spot_btcusdt_20240809.gz": (10147, 45134, 3044),
-    "hft_binance_spot_btcusdt_20230405.gz": (3144, 8015, 3929),
-    "hft_binance_usdm_btcusdt_20230404.gz": (2197, 6765, 4322 + 99 + 1),
-    "hft_binance_usdm_btcusdt_20230405.gz": (10738, 37440, 11788 + 415),
-    "cryptofeed_binance_spot_20210404_btc_eth_dot.txt.gz": (1910, 0, 118 + 2688),
-    "cryptofeed_binance_spot_20211012.jsonl.gz": (2, 84, 177 + 2),
-    "cryptofeed_binance_usdm_20210722.jsonl.gz": (91, 613, 764 + 67),
+    "hft_binance_spot_btcusdt_20240808.gz": (9757, 28040, 3451, 1),
+    "hft_binance_spot_btcusdt_20240809.gz": (10147, 45134, 3044, 0),
+    "hft_binance_spot_btcusdt_20230405.gz": (3144, 8015, 3929, 0),
+    "hft_binance_usdm_btcusdt_20230404.gz": (2197, 6765, 4322, 99 + 1),
+    "hft_binance_usdm_btcusdt_20230405.gz": (10738, 37440, 11788, 415),
+    "cryptofeed_binance_spot_20210404_btc_eth_dot.txt.gz": (1910, 0, 2688, 118),
+    "cryptofeed_binance_spot_20211012.jsonl.gz": (2, 84, 177, 2),
+    "cryptofeed_binance_usdm_20210722.jsonl.gz": (91, 613, 764, 67),
 }
 
 
@@ -42,7 +42,7 @@ def test_recorded_frames_are_all_accounted_for(recordings: Path, name: str) -> N
     ignored = Counter(reader.ignored)
     # Best prices before the first frame with a time cannot be dated.
     tickers = read["Ticker"] + ignored.pop("bookTicker", 0)
-    assert (len(trades), tickers, sum(ignored.values())) == RECORDED[name]
+    assert (len(trades), tickers, read["Depth"], sum(ignored.values())) == RECORDED[name]
     assert all(trade.price > 0 and trade.amount > 0 and "/" in trade.symbol for trade in trades)
     if name.startswith("hft"):
         ids = [int(trade.trade_id) for trade in trades]

@@ -101,7 +101,8 @@ def test_candles_and_steps(simulator: Simulator) -> None:
             candles = await exchange.klines("BTC/USDT", timeframe, 50)
             starts = [c.window_start for c in candles]
             assert starts == list(range(starts[0], starts[0] + 50 * TIMEFRAMES[timeframe], TIMEFRAMES[timeframe]))
-            assert [c.closed for c in candles[:-1]] == [True] * 49
+            # The one before last may have ended this second, and still be settling.
+            assert [c.closed for c in candles[:-2]] == [True] * 48
             assert not candles[-1].closed
             assert all(c.low <= min(c.open, c.close) and c.high >= max(c.open, c.close) for c in candles)
         assert await exchange.klines("BTC/USDT", "5s", 10) == []

@@ -345,7 +345,7 @@ def test_the_small_tables(url: str) -> None:
 
 def test_retention_is_per_timeframe_and_drops_empty_chunks(both: tuple[str, str]) -> None:
     later = at(TODAY + 85 * DAY)
-    text = "SELECT apply_retention(interval '7 days', true, %s)"
+    text = "SELECT apply_retention(interval '7 days', NULL, %s)"
     assert query(both[0], text, later) == query(both[1], text, later)
     for table, column in (("trades", "event_ts"), ("candles", "window_start"), ("indicators", "time")):
         left = f"SELECT count(*), min({column}) FROM {table}"
