@@ -103,6 +103,8 @@ def test_on_the_socket(symbol: str, timeframe: str, gets: list[tuple[str, str]])
 
 
 def test_stored_articles_are_remembered(table: Moods, store: Store) -> None:
-    store.write([], [], [], [article(1, "btc", "eth", score=0.5), article(2, "btc", score=None), article(3, score=-0.5)])
+    store.write(
+        [], [], [], [article(1, "btc", "eth", score=0.5), article(2, "btc", score=None), article(3, score=-0.5)]
+    )
     assert table.scored(NOON + 61_000) == [Scored(NOON + 180_000, "CoinDesk", -0.5, ())]
     assert len(table.scored(NOON)) == 2

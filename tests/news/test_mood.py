@@ -127,6 +127,11 @@ class TestMoods:
     def test_a_start_with_what_is_stored_says_the_same(self) -> None:
         old = [scored(0.5, age=3 * HOUR), scored(-0.2, age=30 * HOUR)]
         one, other = Moods(PRIORITIES, old), Moods(PRIORITIES)
-        other.take([Article(x.time, x.source, f"https://news.example/{n}", "t", "", x.score, x.coins) for n, x in enumerate(old)])
+        other.take(
+            [
+                Article(x.time, x.source, f"https://news.example/{n}", "t", "", x.score, x.coins)
+                for n, x in enumerate(old)
+            ]
+        )
         assert one.due(NOW) == other.due(NOW)
         assert all(math.isfinite(found.value) for found in one.due(NOW))
