@@ -61,7 +61,9 @@ def ours(kline: dict[str, Any], trades: list[tuple[int, int, Trade]]) -> tuple[A
     for first, last, trade in trades:
         if kline["f"] <= first and last <= kline["L"]:
             series.add(trade)
-    (candle,) = [c for c in (*series.closed(), *series.forming()) if (c.timeframe, c.window_start) == ("1m", kline["t"])]
+    (candle,) = [
+        c for c in (*series.closed(), *series.forming()) if (c.timeframe, c.window_start) == ("1m", kline["t"])
+    ]
     return figures(candle)
 
 

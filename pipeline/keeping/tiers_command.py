@@ -11,9 +11,9 @@ from pipeline.settings import Settings
 from pipeline.store.engine import dsn
 
 _WHERE: Final = """
-SELECT 'hot', 'trades', '', count(*), NULL, min(event_ts), max(event_ts), NULL FROM trades HAVING count(*) > 0
+SELECT 'hot', 'trades', '', count(*), 0::numeric, min(event_ts), max(event_ts), NULL::bigint FROM trades HAVING count(*) > 0
 UNION ALL
-SELECT 'hot', 'candles', timeframe, count(*), NULL, min(window_start), max(window_start), NULL FROM candles GROUP BY timeframe
+SELECT 'hot', 'candles', timeframe, count(*), 0, min(window_start), max(window_start), NULL FROM candles GROUP BY timeframe
 UNION ALL
 SELECT 'cold', dataset, timeframe, sum(row_count), sum(bytes), min(starts_at), max(ends_at), count(*)
 FROM cold_parts GROUP BY dataset, timeframe

@@ -1,5 +1,6 @@
 """The moods of every coin, kept up to date as articles come and time goes: which buckets to compute, and where they go."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -26,7 +27,13 @@ class Moods:
         self._articles: dict[str, list[Scored]] = {MARKET: []}
         self._dirty: dict[str, int] = {}  # coin → its buckets from this time on (ms) are to be computed
         self._shown: dict[tuple[str, str], Mood] = {}
-        for one in sorted(known):
+        self.know(known)
+
+    def know(self, stored: Iterable[Scored]) -> None:
+        """Before anything is asked of it: what is stored from earlier. What came meanwhile may be among it."""
+        taken = Counter(self._articles[MARKET])
+        self._articles = {MARKET: []}
+        for one in sorted((Counter(stored) | taken).elements()):
             self._add(one)
 
     def take(self, articles: Iterable[Article]) -> None:
@@ -58,8 +65,11 @@ class Moods:
                 first = max(min(window_start(since, length), newest - length), newest - BACK * length)
                 for start in range(first, newest + 1, length):
                     out.append(mood(kept, self._priorities, coin, timeframe, start, now))
-        self._dirty.clear()
         return out
+
+    def settled(self) -> None:
+        """What was due is stored."""
+        self._dirty.clear()
 
     def news(self, moods: Iterable[Mood]) -> dict[str, list[bytes]]:
         """Channel → WebSocket data of the newest bucket of each series, where it says something new."""
@@ -89,6 +99,7 @@ def keep(
     """Compute what is due, store it, then show it; how many there were."""
     due = moods.due(now)
     write(due)
+    moods.settled()
     shown = moods.news(due)
     if shown:
         publish(shown)

@@ -4,9 +4,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.errors import ColdUnavailable, SetupError
+
+_OPTIONS: Final = {"endpoint_override", "scheme", "region"}
+#: Seconds. A request of ours is a file of some MB or less.
+_PATIENCE: Final = {"connect_timeout": 5, "request_timeout": 30}
 
 
 class Objects:
@@ -61,15 +66,17 @@ def _open(url: str) -> tuple[Any, str]:
         from fsspec.implementations.local import LocalFileSystem
 
         return LocalFileSystem(auto_mkdir=True), str(Path(url.removeprefix("file://")).absolute())
-    import pyarrow as pa
     from fsspec.implementations.arrow import ArrowFSWrapper
-    from pyarrow.fs import FileSystem
+    from pyarrow.fs import S3FileSystem
 
-    try:
-        fs, root = FileSystem.from_uri(url)
-    except (pa.ArrowException, OSError) as error:
-        raise SetupError(f"cold_url: '{url}' cannot be used ({error}); write it like s3://bucket/prefix.") from error
-    return ArrowFSWrapper(fs), root.rstrip("/")
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    if not parts.netloc or options.keys() - _OPTIONS:
+        raise SetupError(
+            f"cold_url: '{url}' cannot be used; write it like s3://bucket/prefix, with no other options than "
+            f"{', '.join(sorted(_OPTIONS))}."
+        )
+    return ArrowFSWrapper(S3FileSystem(**_PATIENCE, **options)), f"{parts.netloc}{parts.path}".rstrip("/")
 
 
 @contextmanager

