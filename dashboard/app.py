@@ -17,6 +17,6 @@ def create_app(settings: Settings) -> Flask:
     services.mount(server, settings)
     api.mount(server)
     metrics.mount(server, socket.mount(server, settings))
-    page.mount(server, settings)
+    page.mount(server)
     security.secure(server)
     return server

@@ -14,7 +14,7 @@ from flask import Flask
 
 from dashboard import compression
 from dashboard.pages import data, news, terminal
-from pipeline.settings import Settings
+from dashboard.services import services
 
 _HERE: Final = Path(__file__).resolve().parent
 #: In the checkout beside the packages, in the wheel inside this one.
@@ -43,7 +43,7 @@ _FRAME: Final = """<!DOCTYPE html>
 </html>"""
 
 
-def mount(server: Flask, settings: Settings) -> Dash:
+def mount(server: Flask) -> Dash:
     """Serve the terminal at `/` and `/t/<symbol>`, the other pages at their names. One document holds them all; theme.js shows one."""
     app = Dash(
         __name__,
@@ -55,9 +55,13 @@ def mount(server: Flask, settings: Settings) -> Dash:
         update_title="",
         compress=False,
     )
-    app.layout = html.Div(
-        [terminal.layout(settings.symbols), data.layout(), news.layout(settings.symbols), dcc.Store(id="started")]
-    )
+
+    def layout() -> html.Div:
+        """Asked for by each page that opens: the symbols are those that are followed by then."""
+        symbols = services(server).followed().symbols
+        return html.Div([terminal.layout(symbols), data.layout(), news.layout(symbols), dcc.Store(id="started")])
+
+    app.layout = layout
     # Runs once the layout is in the document: the page's own scripts take over from here.
     app.clientside_callback(
         ClientsideFunction("cryptoviz", "start"), Output("started", "data"), Input("terminal", "id")

@@ -10,6 +10,8 @@ from flask import Flask, current_app
 
 from dashboard.indicator_series import IndicatorSeries
 from dashboard.series import Series
+from pipeline import followed
+from pipeline.followed import Followed
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
 from pipeline.store.articles import ArticleReader
@@ -31,6 +33,9 @@ class Services:
     indicators: IndicatorSeries
     articles: ArticleReader
     moods: Moods
+
+    def followed(self) -> Followed:
+        return followed.read(self.redis, self.settings)
 
 
 def mount(server: Flask, settings: Settings) -> None:

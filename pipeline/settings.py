@@ -3,6 +3,7 @@
 Every bad key is reported at start, all at once, with what would work.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -66,6 +67,14 @@ class Settings(BaseSettings):
     symbols: Annotated[tuple[str, ...], NoDecode] = Field(
         DEFAULT_SYMBOLS, description="Symbols to follow, comma-separated."
     )
+    quotes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Quote currencies, comma-separated, whose most traded symbols are followed beside `symbols`; empty: only `symbols`.",
+    )
+    min_volume: Decimal = Field(
+        Decimal(0), ge=0, description="Least volume in 24 h of a symbol chosen by `quotes`, in the first of these."
+    )
+    max_symbols: int = Field(50, ge=1, le=5000, description="Symbols followed at most when `quotes` are given.")
     binance_ws_url: str = Field("wss://stream.binance.com:9443", description="Base URL of Binance's WebSocket streams.")
     binance_rest_url: str = Field("https://api.binance.com", description="Base URL of Binance's REST API.")
     coinbase_ws_url: str = Field("wss://advanced-trade-ws.coinbase.com", description="URL of Coinbase's WebSocket.")
@@ -121,6 +130,18 @@ class Settings(BaseSettings):
         if not parsed:
             raise ValueError("name at least one symbol, like BTC/USDT")
         return tuple(dict.fromkeys(parsed))
+
+    @field_validator("quotes", mode="before")
+    @classmethod
+    def _quotes(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)):
+            return value
+        cleaned = tuple(dict.fromkeys(str(name).strip().upper() for name in names if str(name).strip()))
+        for name in cleaned:
+            if not name.isalnum():
+                raise ValueError(f"'{name}' is not a currency; write it like USDT")
+        return cleaned
 
     @field_validator("database_url")
     @classmethod

@@ -61,7 +61,7 @@ def tickers() -> Response:
     given = [one for one in request.args.get("symbols", "").split(",") if one.strip()]
     if len(given) > _MOST:
         parameters.refuse("INVALID_SYMBOL", f"symbols: {len(given)} are more than {_MOST}.")
-    wanted = [_symbol(one) for one in given] or list(services().settings.symbols)
+    wanted = [_symbol(one) for one in given] or list(services().followed().symbols)
     found = services().live.last([channel("ticker", symbol) for symbol in wanted])
     return ok([_spell(_ticker(data)) for data in found if data is not None])
 

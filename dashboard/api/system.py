@@ -40,13 +40,14 @@ def parts() -> Response:
     """Where the data comes from and what each worker said last. Times in ms, as in `pipeline.status`."""
     said = {name: msgspec.to_builtins(one) for name, one in status.read_all(services().redis).items()}
     exchange = said.pop("exchange", None)
+    now = services().followed()
     if exchange is not None:
         exchange |= exchange.pop("facts")
     else:
         # Without a supervisor the collector knows best where its trades come from.
         facts = said.get("collector", {}).get("facts", {})
         exchange = {"source": facts.get("source", services().settings.exchange), "state": "", "detail": "", "at": 0}
-    return ok({"exchange": exchange, "workers": said, "symbols": services().settings.symbols, "time": now_ms()})
+    return ok({"exchange": exchange, "workers": said, "symbols": now.symbols, "halted": now.halted, "time": now_ms()})
 
 
 @routes.get("/api/<path:rest>")

@@ -4,7 +4,7 @@ This one is a whole (if dull) member: one symbol's price, polled nowhere, never 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from decimal import Decimal
 
 from pipeline.exchanges.base import Event, Exchange, Health
@@ -21,7 +21,7 @@ class Template(Exchange):
     def __init__(self) -> None:
         self._closed = asyncio.Event()
 
-    async def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
+    async def stream(self, symbols: Sequence[str]) -> AsyncGenerator[list[Event], None]:
         # Sockets (`sockets.py`) keeps the connections; turn its raw frames into events here, in a pure module of its own.
         while not self._closed.is_set():
             yield [Ticker(self.label, symbol, ts=1_700_000_000_000, last=Decimal(1)) for symbol in symbols]

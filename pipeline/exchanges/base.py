@@ -3,25 +3,38 @@
 Contract (a new member is a copy of `_template.py` that keeps it):
 - Everything is async and runs on one event loop; nothing may block it for more than a few milliseconds. Heavy or blocking
   work goes to a thread inside the member.
-- `stream` is called once, first, and then iterated for as long as the worker lives. It connects, reconnects with jittered and
+- `stream` is called first, and then iterated for as long as the worker lives, or until other symbols are wanted: then it is called
+  again with those, and the earlier one is cancelled once the new one flows. It connects, reconnects with jittered and
   capped back-off, and hands a connection over before it ends; the caller sees only events. It raises nothing but
   `SetupError` (a mistake that waiting cannot mend), and ends only when there will never be more (a replay).
   Around a reconnect it may repeat, omit or reorder trades: the collector mends that by trade id (`pipeline.continuity`).
   While the caller does not take the next list, the member stops reading its socket: back-pressure is TCP's.
-- `markets`, `klines` and `trades_from` are single questions. Each raises `ExchangeUnavailable` (with `retry_after` when the
+- `markets`, `listings`, `klines` and `trades_from` are single questions. Each raises `ExchangeUnavailable` (with `retry_after` when the
   exchange asked for a pause) and leaves trying again to the caller; while such a pause lasts they raise at once.
 - A frame that cannot be read, or is not known, is counted in `health().ignored` and never raised.
 - Values are exact: prices and amounts are the exchange's own digits as `Decimal`, times its own clock in Unix ms.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
 from pipeline.model import Book, Candle, Market, Ticker, Trade
 
 Event = Trade | Ticker | Book
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """A symbol that an exchange lists. `volume`: of the last 24 h, in the quote; `last`: its price, None without any."""
+
+    symbol: str
+    base: str
+    quote: str
+    trading: bool
+    volume: Decimal
+    last: Decimal | None = None
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -53,12 +66,16 @@ class Exchange(ABC):
     history: bool = True
 
     @abstractmethod
-    def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
+    def stream(self, symbols: Sequence[str]) -> AsyncGenerator[list[Event], None]:
         """Live events of `symbols`, in lists as they arrive: whatever is there, never waiting for more."""
 
     @abstractmethod
     async def markets(self, symbols: Sequence[str]) -> dict[str, Market]:
         """Steps of each of `symbols`; one the exchange does not trade is absent. Called at start."""
+
+    async def listings(self) -> list[Listing]:
+        """All that it lists. [] where it cannot say: then exactly the configured symbols are followed."""
+        return []
 
     @abstractmethod
     async def klines(self, symbol: str, timeframe: str, limit: int, end: int | None = None) -> list[Candle]:

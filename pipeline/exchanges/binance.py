@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -11,7 +12,7 @@ import structlog
 
 from pipeline.backoff import Backoff
 from pipeline.errors import BadFrame, ExchangeUnavailable
-from pipeline.exchanges.base import Event, Exchange, Health
+from pipeline.exchanges.base import Event, Exchange, Health, Listing
 from pipeline.exchanges.binance_frames import Depth, FrameReader, Goodbye
 from pipeline.exchanges.binance_rest import BinanceRest
 from pipeline.exchanges.book import OrderBook
@@ -66,18 +67,20 @@ class Binance(Exchange):
         self._asking = asyncio.Semaphore(2)  # charts are filled at the same time, and come first
         self._book_trouble = ""
 
-    async def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
-        self._ticker_seen = dict.fromkeys(symbols, time.monotonic())
-        async for frames in self.frames(symbols):
-            events = self._read(frames)
-            if events:
-                yield events
+    async def stream(self, symbols: Sequence[str]) -> AsyncGenerator[list[Event], None]:
+        self._ticker_seen = {symbol: self._ticker_seen.get(symbol, time.monotonic()) for symbol in symbols}
+        async with aclosing(self.frames(symbols)) as batches:
+            async for frames in batches:
+                events = self._read(frames)
+                if events:
+                    yield events
 
-    async def frames(self, symbols: Sequence[str]) -> AsyncIterator[list[RawFrame]]:
+    async def frames(self, symbols: Sequence[str]) -> AsyncGenerator[list[RawFrame], None]:
         """The raw side of `stream`: for recording."""
-        self._sockets = Sockets(self._endpoints(symbols), _is_goodbye, self._timings)
-        async for frames in self._sockets.frames():
-            yield frames
+        self._sockets = sockets = Sockets(self._endpoints(symbols), _is_goodbye, self._timings)
+        async with aclosing(sockets.frames()) as batches:
+            async for frames in batches:
+                yield frames
 
     def _endpoints(self, symbols: Sequence[str]) -> list[Endpoint]:
         names = [f"{plain(symbol).lower()}@{stream}" for symbol in symbols for stream in self.streams]
@@ -116,7 +119,7 @@ class Binance(Exchange):
                 events.append(Book(self.label, symbol, ts, book.bids.top(SHOWN), book.asks.top(SHOWN)))
         now = time.monotonic()
         for event in events:
-            if not isinstance(event, Trade):
+            if not isinstance(event, Trade) and event.symbol in self._ticker_seen:
                 self._ticker_seen[event.symbol] = now
         return events
 
@@ -147,6 +150,9 @@ class Binance(Exchange):
 
     async def markets(self, symbols: Sequence[str]) -> dict[str, Market]:
         return await self._rest.markets(symbols)
+
+    async def listings(self) -> list[Listing]:
+        return await self._rest.listings()
 
     async def klines(self, symbol: str, timeframe: str, limit: int, end: int | None = None) -> list[Candle]:
         return await self._rest.klines(symbol, timeframe, limit, end)

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from pipeline.errors import ExchangeUnavailable
+from pipeline.exchanges.base import Listing
 from pipeline.exchanges.levels import Level
 from pipeline.exchanges.weights import LIMIT, Weights
 from pipeline.model import Candle, Market, Trade
@@ -20,7 +21,7 @@ PAGE: Final = 1000
 #: The share of the request weight that we use: other programs share our address.
 WEIGHT_SHARE: Final = 0.8
 #: What a call weighs, by its path's end; in 2025.
-_WEIGHTS: Final = {"time": 1, "exchangeInfo": 20, "klines": 2, "historicalTrades": 25, "depth": 50}
+_WEIGHTS: Final = {"time": 1, "exchangeInfo": 20, "24hr": 80, "klines": 2, "historicalTrades": 25, "depth": 50}
 #: A window that ended less than so long ago (ms) may still be changing: its last trades are on their way into the kline.
 SETTLING: Final = 2000
 #: Our measure of the exchange's clock is taken again after so long (s): machines drift.
@@ -46,6 +47,12 @@ class _Info(msgspec.Struct, gc=False):
     symbols: list[_Symbol]
 
 
+class _Day(msgspec.Struct, gc=False):
+    symbol: str
+    lastPrice: Decimal
+    quoteVolume: Decimal
+
+
 class _OldTrade(msgspec.Struct, gc=False):
     id: int
     price: Decimal
@@ -67,6 +74,7 @@ class _Clock(msgspec.Struct):
 #: Open time, O, H, L, C, volume, close time, quote volume, trades, taker's volumes, unused.
 _Row = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal, int, Any, int, Any, Any, Any]
 _info = msgspec.json.Decoder(_Info).decode
+_days = msgspec.json.Decoder(list[_Day]).decode
 _trades = msgspec.json.Decoder(list[_OldTrade]).decode
 _rows = msgspec.json.Decoder(list[_Row]).decode
 _clock = msgspec.json.Decoder(_Clock).decode
@@ -112,6 +120,18 @@ class BinanceRest:
             return found
         wanted = {plain(symbol): symbol for symbol in symbols}
         return {wanted[info.symbol]: self._market(wanted[info.symbol], info) for info in infos if info.symbol in wanted}
+
+    async def listings(self) -> list[Listing]:
+        infos = _decoded(_info, await self._get("/api/v3/exchangeInfo")).symbols
+        days = {day.symbol: day for day in _decoded(_days, await self._get("/api/v3/ticker/24hr", type="MINI"))}
+        return [
+            Listing(
+                f"{info.baseAsset}/{info.quoteAsset}", info.baseAsset, info.quoteAsset, info.status == "TRADING",
+                day.quoteVolume if day else Decimal(0), (day.lastPrice or None) if day else None,
+            )
+            for info in infos
+            for day in (days.get(info.symbol),)
+        ]  # fmt: skip
 
     def _market(self, symbol: str, info: _Symbol) -> Market:
         tick = next((f.tickSize for f in info.filters if f.filterType == "PRICE_FILTER"), Decimal(0))

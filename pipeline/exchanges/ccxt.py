@@ -5,17 +5,19 @@ ccxt hides reconnects and does not promise consecutive ids, so what a break lose
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any, Final, cast
 
 import structlog
 
 from pipeline.backoff import Backoff
 from pipeline.errors import ExchangeUnavailable, SetupError
-from pipeline.exchanges.base import Event, Exchange, Health
+from pipeline.exchanges.base import Event, Exchange, Health, Listing
 from pipeline.model import Book, Candle, Market, Side, Ticker, Trade
+from pipeline.symbols import parse_symbol
 from pipeline.timeframes import TIMEFRAMES
 
 _log = structlog.get_logger(__name__)
@@ -74,7 +76,7 @@ class Ccxt(Exchange):
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._taken.set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._seen: dict[str, OrderedDict[str, None]] = {}
         self._closed = False
         self._read = 0
@@ -82,10 +84,17 @@ class Ccxt(Exchange):
         self._failures = 0
         self._last_error = ""
 
-    async def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
+    async def stream(self, symbols: Sequence[str]) -> AsyncGenerator[list[Event], None]:
         traded = await self._traded(symbols)
         has = self._client.has
+        for symbol in self._tasks.keys() - set(traded):
+            for task in self._tasks.pop(symbol):
+                task.cancel()
+            for name in [name for name in self._failing if name.endswith(f" of {symbol}")]:
+                del self._failing[name]
         for symbol in traded:
+            if symbol in self._tasks:
+                continue
             self._start(symbol, "trades", self._trades, self._client.watch_trades if has.get("watchTrades") else None)
             self._start(symbol, "ticker", self._ticker, self._client.watch_ticker if has.get("watchTicker") else None)
             self._start(
@@ -94,7 +103,7 @@ class Ccxt(Exchange):
         while not self._closed:
             await self._arrived.wait()
             self._arrived.clear()
-            for task in self._tasks:
+            for task in chain.from_iterable(self._tasks.values()):
                 if task.done() and not task.cancelled():
                     task.result()
             if self._events:
@@ -125,7 +134,7 @@ class Ccxt(Exchange):
     ) -> None:
         task = asyncio.create_task(self._follow(symbol, what, one, watch))
         task.add_done_callback(lambda _: self._arrived.set())
-        self._tasks.append(task)
+        self._tasks.setdefault(symbol, []).append(task)
 
     async def _follow(
         self, symbol: str, what: str, one: Callable[[str, Any], Awaitable[None]], watch: Callable[[str], Any] | None
@@ -210,6 +219,17 @@ class Ccxt(Exchange):
         found = await self._load()
         return {symbol: self._market(symbol, found[symbol]) for symbol in symbols if symbol in found}
 
+    async def listings(self) -> list[Listing]:
+        if not self._client.has.get("fetchTickers"):
+            return []
+        markets = cast("dict[str, Any]", await self._ask(self._client.load_markets, True))
+        tickers = await self._ask(self._client.fetch_tickers)
+        return [
+            _listing(row, tickers.get(symbol) or {})
+            for symbol, row in markets.items()
+            if row.get("spot") and parse_symbol(symbol) == symbol
+        ]
+
     def _market(self, symbol: str, row: dict[str, Any]) -> Market:
         import ccxt
 
@@ -266,17 +286,25 @@ class Ccxt(Exchange):
             raise ExchangeUnavailable(f"{self.source}: {str(error)[:200] or type(error).__name__}") from error
 
     def health(self) -> Health:
-        running = bool(self._tasks) and len(self._failing) < len(self._tasks)
+        running = len(self._failing) < sum(map(len, self._tasks.values()))
         return Health(running, self._failures, self._read, silent=sorted(self._failing), last_error=self._last_error)
 
     async def close(self) -> None:
         self._closed = True
         self._arrived.set()
         self._taken.set()
-        for task in self._tasks:
+        tasks = list(chain.from_iterable(self._tasks.values()))
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.close()
+
+
+def _listing(row: dict[str, Any], ticker: dict[str, Any]) -> Listing:
+    last, base, quote = (_decimal(ticker.get(name)) for name in ("last", "baseVolume", "quoteVolume"))
+    volume = quote if quote is not None else (base or Decimal(0)) * (last or Decimal(0))
+    # Many say nothing of `active`: then it trades.
+    return Listing(row["symbol"], row["base"], row["quote"], row.get("active") is not False, volume, last or None)
 
 
 def _decimal(value: Any) -> Decimal | None:

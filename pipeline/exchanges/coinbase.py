@@ -1,6 +1,7 @@
 """Coinbase Advanced Trade: public channels over WebSocket, the Exchange's public REST API for the rest."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -29,27 +30,30 @@ class Coinbase(Exchange):
         self._bad = 0
         self._bad_frame = ""
 
-    async def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
+    async def stream(self, symbols: Sequence[str]) -> AsyncGenerator[list[Event], None]:
         products = [symbol.replace("/", "-") for symbol in symbols]
         messages = tuple(
             msgspec.json.encode({"type": "subscribe", "channel": channel, "product_ids": products}).decode()
             for channel in CHANNELS
         )
-        self._sockets = Sockets([Endpoint(self._ws_url, messages)], timings=self._timings)
-        async for frames in self._sockets.frames():
-            lost = self._reader.lost
-            events = self._read(frames)
-            if events:
-                yield events
-            if self._reader.lost > lost:
-                # Books and trades begin anew with a connection's snapshots.
-                self._sockets.renew()
+        # Sequence numbers and books are of a connection.
+        reader = self._reader = CoinbaseReader(self.label)
+        self._sockets = sockets = Sockets([Endpoint(self._ws_url, messages)], timings=self._timings)
+        async with aclosing(sockets.frames()) as batches:
+            async for frames in batches:
+                lost = reader.lost
+                events = self._read(reader, frames)
+                if events:
+                    yield events
+                if reader.lost > lost:
+                    # Books and trades begin anew with a connection's snapshots.
+                    sockets.renew()
 
-    def _read(self, frames: list[RawFrame]) -> list[Event]:
+    def _read(self, reader: CoinbaseReader, frames: list[RawFrame]) -> list[Event]:
         events: list[Event] = []
         for _, data in frames:
             try:
-                events += self._reader.events(data)
+                events += reader.events(data)
             except BadFrame as error:
                 self._bad += 1
                 self._bad_frame = f"bad frame: {error}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +43,7 @@ class Replay(Exchange):
         self._closed = False
         self._playing = False
 
-    async def stream(self, symbols: Sequence[str]) -> AsyncIterator[list[Event]]:
+    async def stream(self, symbols: Sequence[str]) -> AsyncGenerator[list[Event], None]:
         self._playing = True
         for path in self._paths:
             frames = read_frames(path)

@@ -7,7 +7,7 @@ the old one. Frames of both reach the reader; repeating them is the reader's bus
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -104,7 +104,7 @@ class Sockets:
     def connected(self) -> bool:
         return bool(self._up) and all(self._up)
 
-    async def frames(self) -> AsyncIterator[list[RawFrame]]:
+    async def frames(self) -> AsyncGenerator[list[RawFrame], None]:
         """Lists of frames as they arrive. Raises SetupError when an URL can never work."""
         self._keepers = [asyncio.create_task(self._keep(index)) for index in range(len(self._endpoints))]
         for keeper in self._keepers:

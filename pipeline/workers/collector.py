@@ -8,7 +8,8 @@ import asyncio
 import statistics
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ from pipeline.bus.base import BusUnavailable
 from pipeline.bus.topics import TOPICS
 from pipeline.clock import now_ms
 from pipeline.collecting.duplicates import Duplicates
+from pipeline.collecting.following import EVERY, Following
 from pipeline.collecting.gaps import GapNotes
 from pipeline.collecting.history import History
 from pipeline.collecting.publisher import CAPACITY, Publisher
@@ -41,6 +43,10 @@ _SHARE: Final = 0.8
 QUIET: Final = 30.0
 #: Seconds between two books of a symbol on the live bridge: the eye follows 4 a second.
 _BOOK_EVERY: Final = 0.25
+#: Seconds that the streams of other symbols may take to flow before the earlier ones end anyway.
+_HAND_OVER: Final = 15.0
+#: Seconds until the first look for halts and delistings, where nothing else is to be looked up: starting is busy enough.
+_FIRST_LOOK: Final = 60.0
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -63,12 +69,14 @@ class Collector:
         self._live = LivePublisher(self._redis)
         self._publisher = Publisher(self._bus, self._redis, remember=exchange.repairs)
         self._history = History(exchange, self._publisher, self._redis)
+        self._following = Following(settings, exchange, self._redis)
         self._gaps = GapNotes(self._redis)
         self._duplicates = Duplicates(self._redis, exchange.label)
         self._repairs: Repairs | None = None
         self._books: dict[str, Book] = {}
         self._lags: list[int] = []
         self._last_event = time.monotonic()
+        self._changed = asyncio.Event()
         self._seen_first = False
         self._finished = False
 
@@ -82,8 +90,8 @@ class Collector:
                 others = [group.create_task(self._reports()), group.create_task(self._publish_books())]
                 if self._exchange.history:
                     others += [
-                        group.create_task(self._history.markets(self._settings.symbols)),
-                        group.create_task(self._history.seed(self._settings.symbols, self._settings.seed_candles)),
+                        group.create_task(self._introduce(self._following.symbols)),
+                        group.create_task(self._follow()),
                     ]
                 while not stop.is_set():  # noqa: ASYNC110 - set on another thread
                     await asyncio.sleep(0.05)
@@ -112,20 +120,62 @@ class Collector:
                 _log.warning("waiting for the bus and Redis", error=str(error))
                 await asyncio.sleep(0.5)
                 continue
+            await self._following.first()
             if self._exchange.repairs:
                 self._repairs = Repairs(self._exchange, self._publisher, remembered, self._history.mend, self._gaps.add)
             return True
         return False
 
     async def _collect(self) -> None:
-        async for events in self._exchange.stream(self._settings.symbols):
-            self._last_event = time.monotonic()
-            self._handle(events)
-            await self._publisher.room()
-            if self._repairs is not None:
-                await self._repairs.room()
+        """The streams of what is followed; when that changes, the old ones until the new ones flow."""
+        flowing = asyncio.Event()
+        task = asyncio.create_task(self._read(self._following.symbols, flowing))
+        try:
+            while True:
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait((task, changed), return_when=asyncio.FIRST_COMPLETED)
+                if not changed.done():
+                    changed.cancel()
+                    await task
+                    break
+                self._changed.clear()
+                flowing = asyncio.Event()
+                fresh = asyncio.create_task(self._read(self._following.symbols, flowing))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(flowing.wait(), _HAND_OVER)
+                await _end(task)
+                task = fresh
+        finally:
+            await _end(task)
         await self._publisher.drained()
         self._finished = True
+
+    async def _read(self, symbols: Sequence[str], flowing: asyncio.Event) -> None:
+        async with aclosing(self._exchange.stream(symbols)) as stream:
+            async for events in stream:
+                flowing.set()
+                self._last_event = time.monotonic()
+                self._handle(events)
+                await self._publisher.room()
+                if self._repairs is not None:
+                    await self._repairs.room()
+
+    async def _follow(self) -> None:
+        if not self._settings.quotes:
+            await asyncio.sleep(_FIRST_LOOK)
+        while True:
+            before = set(self._following.symbols)
+            if await self._following.look():
+                self._changed.set()
+                await self._introduce([symbol for symbol in self._following.symbols if symbol not in before])
+            await asyncio.sleep(EVERY)
+
+    async def _introduce(self, symbols: Sequence[str]) -> None:
+        """What a page needs of symbols that are new here."""
+        if symbols:
+            await asyncio.gather(
+                self._history.markets(symbols), self._history.seed(symbols, self._settings.seed_candles)
+            )
 
     def _handle(self, events: list[Event]) -> None:
         if not events:
@@ -149,7 +199,7 @@ class Collector:
                 self._seen_first = True
                 if self._exchange.history:
                     # The windows we began in the middle of are the exchange's to tell.
-                    for symbol in self._settings.symbols:
+                    for symbol in self._following.symbols:
                         self._history.mend(symbol, newest, newest)
             self._publisher.add(self._repairs.take(trades) if self._repairs is not None else trades)
         if tickers:
@@ -209,14 +259,26 @@ class Collector:
                 "gaps_repaired": repairs.repaired, "trades_repaired": repairs.trades_repaired, "gaps_open": repairs.open,
                 "gaps_given_up": repairs.given_up, "duplicates": sum(repairs.duplicates.values()),
             }  # fmt: skip
-        trouble = (repairs.trouble if repairs is not None else "") or self._history.trouble or health.last_error
+        following = self._following
+        trouble = (
+            (repairs.trouble if repairs is not None else "")
+            or following.trouble
+            or self._history.trouble
+            or health.last_error
+        )
         facts |= {
             "source": self._exchange.source, "connected": health.connected, "trades": self._publisher.trades, "frames": health.frames,
             "queue": self._publisher.queued, "held_up": self._publisher.held_up, "reconnects": health.reconnects,
             "ignored": " ".join(f"{kind}:{count}" for kind, count in sorted(health.ignored.items())),
-            "silent": " ".join(health.silent), "seeded": self._history.seeded, "last_error": trouble,
+            "silent": " ".join(health.silent), "followed": len(following.symbols), "halted": " ".join(following.halted),
+            "seeded": self._history.seeded, "last_error": trouble,
         }  # fmt: skip
         await asyncio.to_thread(status.report, self._redis, NAME, state, detail, **facts)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _book(book: Book) -> bytes:

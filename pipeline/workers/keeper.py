@@ -7,7 +7,6 @@ with pauses between, takes the smaller share of the exchange's weight, and runs 
 
 import asyncio
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -15,7 +14,7 @@ import redis
 import structlog
 
 from pipeline import bus as buses
-from pipeline import status
+from pipeline import followed, status
 from pipeline.backoff import Backoff
 from pipeline.bus.topics import BARS
 from pipeline.collecting import gaps as collected
@@ -55,6 +54,8 @@ _NOTES: Final = 100
 #: Seconds between two looks for what is old enough to move or to go, and before the first: starting is busy enough.
 UPKEEP: Final = 3600.0
 _UPKEEP_FIRST: Final = 120.0
+#: Seconds between two looks at which symbols are followed.
+SYMBOLS: Final = 10.0
 #: Seconds until the next look at what is missing, which then is what we made ourselves since.
 AGAIN: Final = 3600.0
 
@@ -76,6 +77,9 @@ class Keeper:
         self._backfill: Backfill | None = None
         self._reconcile: Reconcile | None = None
         self._trouble = ""
+        self._asked: tuple[str, ...] = ()
+        self._symbols: list[str] = []
+        self._new = asyncio.Event()
         if not settings.exchange.startswith(REPLAY):
             # A replay has neither history nor anybody to ask.
             exchange = open_exchange(settings, Weights(self._redis, settings.binance_rest_url, _SHARE))
@@ -113,31 +117,42 @@ class Keeper:
     async def _with_exchange(self, exchange: Exchange, backfill: Backfill, reconcile: Reconcile) -> None:
         await patiently(self._say, self._bus.ensure_topics, BARS)
         await asyncio.sleep(FIRST)
-        symbols = await self._traded(exchange)
+        await self._traded(exchange)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._fill(symbols, backfill))
-            group.create_task(self._check(symbols, reconcile))
+            group.create_task(self._look_for_symbols(exchange))
+            group.create_task(self._fill(backfill))
+            group.create_task(self._check(reconcile))
             aggregates = Aggregates(self._settings.database_url)
             keeping = Keeping(Ledger(self._session), self._redis, exchange.label, aggregates.refresh)
-            group.create_task(self._count(symbols, keeping))
+            group.create_task(self._count(keeping))
 
-    async def _count(self, symbols: Sequence[str], keeping: Keeping) -> None:
+    async def _look_for_symbols(self, exchange: Exchange) -> None:
+        """The collector may follow others from now on."""
         while True:
-            pause = await patiently(self._say, keeping.look, symbols)
+            await asyncio.sleep(SYMBOLS)
+            if await asyncio.to_thread(self._followed) != self._asked:
+                await self._traded(exchange)
+                self._new.set()
+
+    async def _count(self, keeping: Keeping) -> None:
+        while True:
+            pause = await patiently(self._say, keeping.look, self._symbols)
             await asyncio.sleep(max(COUNT, pause))
 
-    async def _check(self, symbols: Sequence[str], reconcile: Reconcile) -> None:
+    async def _check(self, reconcile: Reconcile) -> None:
         while True:
-            await reconcile.look(symbols)
+            await reconcile.look(self._symbols)
             await asyncio.sleep(CHECK)
 
-    async def _fill(self, symbols: Sequence[str], backfill: Backfill) -> None:
+    async def _fill(self, backfill: Backfill) -> None:
         while True:
-            await backfill.plan(default(symbols, self._settings.backfill_days))
+            self._new.clear()
+            await backfill.plan(default(self._symbols, self._settings.backfill_days))
             counts = await backfill.run()
             if counts.windows:
                 _log.info("history filled", candles=counts.candles, left=counts.failed)
-            await asyncio.sleep(AGAIN)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._new.wait(), AGAIN)
 
     async def _keep_up(self, stop: threading.Event) -> None:
         upkeep = Upkeep(self._settings)
@@ -156,18 +171,23 @@ class Keeper:
             else:
                 await asyncio.sleep(LOOK)
 
-    async def _traded(self, exchange: Exchange) -> Sequence[str]:
-        """The symbols that the exchange knows; of others the collector complains."""
+    def _followed(self) -> tuple[str, ...]:
+        return followed.read(self._redis, self._settings).symbols
+
+    async def _traded(self, exchange: Exchange) -> None:
+        """Take the followed symbols that the exchange knows; of others the collector complains."""
         backoff = Backoff()
+        self._asked = await asyncio.to_thread(self._followed)
         while True:
             try:
-                known = await exchange.markets(self._settings.symbols)
+                known = await exchange.markets(self._asked)
             except ExchangeUnavailable as error:
                 self._say(str(error))
                 await asyncio.sleep(backoff.next(error.retry_after))
             else:
                 self._say("")
-                return [symbol for symbol in self._settings.symbols if symbol in known]
+                self._symbols = [symbol for symbol in self._asked if symbol in known]
+                return
 
     async def _reports(self) -> None:
         while True:

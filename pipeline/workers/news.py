@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import bus as buses
-from pipeline import status
+from pipeline import followed, status
 from pipeline.bus.base import Bus, BusUnavailable
 from pipeline.bus.topics import NEWS
 from pipeline.clock import now_ms
@@ -76,8 +76,13 @@ def run(settings: Settings, stop: Event) -> None:
         from pipeline.news.sentiment import Analyzer
 
         wanted = config.load(settings.news_config)
-        coins = Coins(wanted.coins, (symbol.partition("/")[0] for symbol in settings.symbols))
-        maker = Maker(coins, Analyzer())
+        analyzer, symbols = Analyzer(), followed.read(client, settings).symbols
+
+        def maker_of(symbols: Sequence[str]) -> Maker:
+            """Every base that is followed is a coin that articles can name."""
+            return Maker(Coins(wanted.coins, (symbol.partition("/")[0] for symbol in symbols)), analyzer)
+
+        maker = maker_of(symbols)
         patient_bus(bus.ensure_topics, [NEWS])
         seen: Seen = patient_redis(Seen, client)
         feeds = Feeds(wanted)
@@ -94,6 +99,8 @@ def run(settings: Settings, stop: Event) -> None:
             if feeds.found.empty() and (poll is not None or time.monotonic() - looked >= _MOODS):
                 # Moods hold no news up: they come when the last poll that waits was published.
                 patient_redis(keeper.keep, now_ms())
+                if (now_followed := followed.read(client, settings).symbols) != symbols:
+                    symbols, maker = now_followed, maker_of(now_followed)
                 looked = time.monotonic()
             if time.monotonic() - reported >= _REPORT:
                 _report(client, feeds, counts)

@@ -36,6 +36,8 @@ class Control:
             "shutdown": self._shutdown,
             "rate": self._rate,
             "trade": self._trade,
+            "halt": lambda symbol: self._end(symbol, "BREAK"),
+            "delist": lambda symbol: self._end(symbol, ""),
             "pause": lambda: self._pause(True),
             "resume": lambda: self._pause(False),
         }
@@ -186,6 +188,11 @@ class Control:
         tape = voice.market.tape
         at = trade_id - tape.first_id
         return {"id": trade_id, "time": tape.times[at] // 1000, "price": voice.price[tape.prices[at]], "sent_ns": sent}
+
+    def _end(self, symbol: str, status: str) -> dict[str, Any]:
+        """The symbol trades no more."""
+        self._hub.exchange.end(self._voice(symbol).name, status)
+        return {}
 
     def _pause(self, paused: bool) -> dict[str, Any]:
         self._hub.exchange.pause(paused)

@@ -39,6 +39,8 @@ class Exchange:
             self.depths[name] = Depth(market)
         self.rate = rate
         self.paused = False
+        #: Symbols that do not trade any more → what exchangeInfo says of them; "" is nothing at all.
+        self.ended: dict[str, str] = {}
         self._markets = [voice.market for voice in self.voices.values()]
         self._time = 0.0  # of the market, us
         self._paused_us = 0.0
@@ -83,6 +85,13 @@ class Exchange:
         self.rate = rate
         for market in self._markets:
             market.set_rate(rate * self._shares[market.name], rate)
+
+    def end(self, name: str, status: str) -> None:
+        """No more trades of symbol `name`; exchangeInfo gives `status`, or leaves the symbol out when it is empty."""
+        if len(self._markets) == 1:
+            raise ValueError("one symbol must go on trading")
+        self.ended[name] = status
+        self._markets = [market for market in self._markets if market.name != name]
 
     def inject(self, name: str, price: int | None, lots: int | None, buy: bool) -> int:
         """One trade of symbol `name` now, at a price in ticks; answers its id."""

@@ -45,7 +45,7 @@ class Rest:
             "historicalTrades": (25, self._trades),
             "aggTrades": (4, self._agg_trades),
             "depth": (5, self._depth),
-            "ticker/24hr": (2, self._ticker),
+            "ticker/24hr": (80, self._ticker),
             "ticker/price": (2, self._price),
             "ticker/bookTicker": (2, self._book_ticker),
         }
@@ -72,7 +72,7 @@ class Rest:
         if not name:
             raise Refused(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         voice = self._exchange.voices.get(name)
-        if voice is None:
+        if voice is None or not self._exchange.ended.get(name, "TRADING"):
             raise Refused(-1121, "Invalid symbol.")
         return voice
 
@@ -80,7 +80,7 @@ class Rest:
         if "symbol" in query:
             return [self._voice(query)]
         if "symbols" not in query:
-            return list(self._exchange.voices.values())
+            return [v for name, v in self._exchange.voices.items() if self._exchange.ended.get(name, "TRADING")]
         try:
             names = orjson.loads(query["symbols"])
         except orjson.JSONDecodeError:
@@ -220,7 +220,8 @@ class Rest:
             {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
             {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
         ]
-        symbols = [_symbol(voice) for voice in self._voices(query)]
+        ended = self._exchange.ended
+        symbols = [_symbol(voice) | {"status": ended.get(voice.name, "TRADING")} for voice in self._voices(query)]
         return orjson.dumps(
             {
                 "timezone": "UTC",
@@ -237,7 +238,6 @@ def _symbol(voice: Voice) -> dict[str, Any]:
     tick, lot = voice.price[1], voice.amount[1]
     return {
         "symbol": spec.name,
-        "status": "TRADING",
         "baseAsset": spec.base,
         "baseAssetPrecision": 8,
         "quoteAsset": spec.quote,
