@@ -173,15 +173,22 @@ def backfill(
     since: Annotated[
         str | None, typer.Option(help="From when: a time like 2026-01-31, or days like 30d. [default: backfill_days]")
     ] = None,
+    trades: Annotated[
+        bool, typer.Option("--trades", help="The single trades instead of candles, back from the oldest stored one.")
+    ] = False,
     exchange: ExchangeName = None,
     data: Data = None,
 ) -> None:
-    """Fetch what is missing of the exchange's candles, newest first. May be stopped and run again at any time."""
+    """Fetch what is missing of the exchange's candles, or trades, newest first. May be stopped and run again at any time."""
     settings = _attached(load(data=data, exchange=exchange, symbols=",".join(symbol) if symbol else None))
     _set_up_logs(settings, "backfill")
     from pipeline.keeping.backfill import KEPT
-    from pipeline.keeping.command import run
+    from pipeline.keeping.command import run, run_trades
 
+    if trades:
+        fetched = run_trades(settings, settings.symbols, since)
+        typer.echo(f"{fetched.trades} trades fetched; {fetched.failed} symbols left to the next run")
+        raise typer.Exit(1 if fetched.failed else 0)
     counts = run(settings, settings.symbols, tuple(timeframe or KEPT), since)
     typer.echo(f"{counts.candles} candles fetched; {counts.done} of {counts.windows} missing windows are there now")
     if counts.failed:

@@ -9,7 +9,7 @@ from typing import Final
 
 import redis
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from pipeline import bus as buses
 from pipeline.bus.topics import BARS
@@ -20,9 +20,11 @@ from pipeline.exchanges.base import Exchange
 from pipeline.exchanges.weights import Weights
 from pipeline.keeping.backfill import KEPT, Backfill, Counts, Wanted, default
 from pipeline.keeping.patience import patiently
+from pipeline.keeping.trade_history import Fetched, TradeHistory, reached
 from pipeline.settings import Settings
 from pipeline.store import progress
 from pipeline.store.session import Session, ms
+from pipeline.store.write import Store
 from pipeline.timeframes import TIMEFRAMES
 
 #: The collector keeps a quarter of what the exchange allows us for repairs meanwhile.
@@ -68,6 +70,41 @@ async def _run(settings: Settings, symbols: Sequence[str], wanted: Sequence[Want
         await exchange.close()
         session.close()
         bus.close()
+        client.close()
+
+
+def run_trades(settings: Settings, symbols: Sequence[str], since: str | None) -> Fetched:
+    """Fetch the single trades that are missing. Raises SetupError for what cannot be."""
+    if settings.exchange.startswith(REPLAY):
+        raise SetupError("A replay has no history beyond its recording; name the exchange with --exchange.")
+    return asyncio.run(_run_trades(settings, symbols, _time(since or f"{settings.backfill_days}d")))
+
+
+async def _run_trades(settings: Settings, symbols: Sequence[str], since: int) -> Fetched:
+    client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=5)
+    session, store = Session(settings.database_url), Store(settings.database_url)
+    exchange = open_exchange(settings, Weights(client, settings.binance_rest_url, _SHARE))
+    console = Console(stderr=True)
+    try:
+        await _check(exchange, symbols)
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed:,} trades, back to {task.fields[back]}"),
+            TextColumn("{task.fields[trouble]}", markup=False), console=console, disable=not sys.stdout.isatty(),
+        ) as bar:  # fmt: skip
+            task = bar.add_task("", total=None, back="", trouble="")
+            history = TradeHistory(exchange, session, store, lambda why: bar.update(task, trouble=why))
+            for symbol in symbols:
+                bar.update(task, description=symbol)
+                running = asyncio.create_task(history.fill(symbol, since))
+                while not running.done():
+                    await asyncio.wait([running], timeout=0.2)
+                    bar.update(task, completed=history.fetched.trades, back=reached(history.fetched))
+                await running
+        return history.fetched
+    finally:
+        await exchange.close()
+        store.close()
+        session.close()
         client.close()
 
 

@@ -24,7 +24,9 @@ def sim() -> Iterator[Simulator]:
         yield sim
 
 
-def test_symbols_come_and_go(sim: Simulator, settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_symbols_come_and_go(
+    sim: Simulator, settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(collector, "EVERY", 0.5)
     mine = settings(
         symbols="BTC/USDT", quotes="USDT", max_symbols=3, exchange="simulator", seed_candles=5,
