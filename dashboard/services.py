@@ -14,6 +14,7 @@ from pipeline import followed
 from pipeline.followed import Followed
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
+from pipeline.store.aftermath import Aftermath
 from pipeline.store.articles import ArticleReader
 from pipeline.store.cold import Cold
 from pipeline.store.engine import engine
@@ -33,6 +34,7 @@ class Services:
     indicators: IndicatorSeries
     articles: ArticleReader
     moods: Moods
+    aftermath: Aftermath
 
     def followed(self) -> Followed:
         return followed.read(self.redis, self.settings)
@@ -46,7 +48,15 @@ def mount(server: Flask, settings: Settings) -> None:
     pool = engine(settings.database_url)
     reader = Reader(pool, Cold(settings.cold_url, pool, _aside) if settings.cold_url else None)
     server.config[_KEY] = Services(
-        settings, client, live, reader, Series(reader, live), IndicatorSeries(reader), ArticleReader(pool), Moods(pool)
+        settings,
+        client,
+        live,
+        reader,
+        Series(reader, live),
+        IndicatorSeries(reader),
+        ArticleReader(pool),
+        Moods(pool),
+        Aftermath(pool),
     )
 
 

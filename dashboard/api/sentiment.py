@@ -1,7 +1,11 @@
-"""The mood of the news, of a coin or of all of it."""
+"""The mood of the news, of a coin or of all of it: as a series, as a gauge of fear and greed, and what prices did after news."""
 
-from typing import Final
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Final
 
+import msgspec
 from flask import Blueprint, Response, request
 
 from dashboard.api import parameters
@@ -9,10 +13,16 @@ from dashboard.api.answers import ok
 from dashboard.api.news import coin
 from dashboard.api.parameters import Cursor
 from dashboard.services import services
+from pipeline.news import gauge
 from pipeline.news.mood import HALF_LIVES, MARKET
+from pipeline.news.study import study
 
 routes = Blueprint("sentiment", __name__, url_prefix="/api/v1/sentiment")
 _DEFAULT: Final = "1h"
+#: Daily candles that the gauge looks at: those it ranks, and those that the oldest of these needs.
+_DAYS: Final = gauge.DAYS + gauge.MONTH + 2
+#: Coins that stand for the market.
+_COINS: Final = 20
 
 
 @routes.get("")
@@ -30,3 +40,61 @@ def series() -> Response:
     )
     following = parameters.spell(Cursor(rows[-1].time, ascending)) if len(rows) == limit else None
     return ok(rows, {"limit": limit, "next_cursor": following})
+
+
+@routes.get("/gauge")
+def fear_and_greed() -> Response:
+    """Of `symbol` (a token, or a symbol for its base), or of the market without one: of the coins that are followed."""
+    given = request.args.get("symbol", "").strip()
+    name = coin(given) if given else MARKET
+    symbols = [symbol for base, symbol in _followed().items() if name in (MARKET, base)][:_COINS]
+    parts = [gauge.market(_days(symbol)) for symbol in symbols]
+    found = gauge.together(parts) if name == MARKET else [part for of_coin in parts for part in of_coin]
+    mood = services().moods.page(name, "1d", limit=1, ascending=False)
+    if mood and (of_news := gauge.sentiment(mood[0].value, mood[0].articles)) is not None:
+        found.insert(0, of_news)
+    return ok(
+        {"coin": name, **(msgspec.to_builtins(gauge.gauge(found)) or {"value": None, "label": None, "parts": []})}
+    )
+
+
+@routes.get("/study")
+def aftermath() -> Response:
+    """Of `symbol`, or of all followed coins; of articles of the last `days`."""
+    given = request.args.get("symbol", "").strip()
+    name = coin(given) if given else MARKET
+    days = _whole("days", 30, 365)
+    symbols = {base: symbol for base, symbol in _followed().items() if name in (MARKET, base)}
+    now = datetime.now(UTC)
+    events = services().aftermath.events(parameters.exchange(), symbols, now - timedelta(days=days), now, now)
+    return ok({"coin": name, "days": days, "articles": len(events), "findings": study(events, _label())})
+
+
+def _followed() -> dict[str, str]:
+    """Coin token → the first symbol of it that is followed."""
+    found: dict[str, str] = {}
+    for symbol in services().followed().symbols:
+        found.setdefault(symbol.partition("/")[0].lower(), symbol)
+    return found
+
+
+def _days(symbol: str) -> Sequence[tuple[float, float]]:
+    rows = services().reader.candles(parameters.exchange(), symbol, "1d", limit=_DAYS, ascending=False)
+    return [(float(row.close), float(row.volume)) for row in reversed(rows)]
+
+
+def _whole(name: str, default: int, most: int) -> int:
+    given = request.args.get(name, "").strip()
+    if not given:
+        return default
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= most:
+        parameters.refuse("INVALID_LIMIT", f"{name}: '{given[:20]}' is no whole number from 1 to {most}.")
+    return int(given)
+
+
+@cache
+def _label() -> Any:
+    # VADER and its lexicon take a third of a second: only a process that is asked pays.
+    from pipeline.news.sentiment import Analyzer
+
+    return Analyzer().label

@@ -14,7 +14,7 @@ from pipeline.news.moods import mood_data
 from pipeline.store.engine import engine
 from pipeline.store.moods import Moods
 from pipeline.store.write import Store
-from tests.dashboard.conftest import NOON
+from tests.dashboard.conftest import NOON, candle
 from tests.dashboard.test_hub import client, read
 from tests.dashboard.test_news import article
 
@@ -108,3 +108,27 @@ def test_stored_articles_are_remembered(table: Moods, store: Store) -> None:
     )
     assert table.scored(NOON + 61_000) == [Scored(NOON + 180_000, "CoinDesk", -0.5, ())]
     assert len(table.scored(NOON)) == 2
+
+
+def test_the_gauge_of_a_coin_and_of_the_market(web: FlaskClient, table: Moods, store: Store) -> None:
+    empty = web.get("/api/v1/sentiment/gauge").json["data"]
+    assert (empty["value"], empty["label"], empty["parts"]) == (None, None, [])
+    store.write([], [candle(n, "1d", close=str(60_000 + (n * 37 % 11) * 100)) for n in range(60)])
+    table.write([hour(0, timeframe="1d", value=0.5)])
+    coin = web.get("/api/v1/sentiment/gauge?symbol=btc").json["data"]
+    assert [part["name"] for part in coin["parts"]] == ["sentiment", "volatility", "momentum", "volume"]
+    assert coin["parts"][0]["value"] == 75
+    assert coin["value"] == pytest.approx(sum(part["value"] for part in coin["parts"]) / 4, abs=0.06)
+    market = web.get("/api/v1/sentiment/gauge").json["data"]
+    assert [part["name"] for part in market["parts"]] == ["volatility", "momentum", "volume"]
+    assert web.get("/api/v1/sentiment/gauge?symbol=BTC/USDT").json["data"] == coin
+
+
+def test_the_study_has_every_label_and_horizon(web: FlaskClient) -> None:
+    found = web.get("/api/v1/sentiment/study").json["data"]
+    assert (found["coin"], found["days"], found["articles"]) == ("market", 30, 0)
+    assert [(row["label"], row["horizon"]) for row in found["findings"]] == [
+        (name, horizon) for name in ("negative", "neutral", "positive") for horizon in ("5m", "1h", "24h")
+    ]
+    answer = web.get("/api/v1/sentiment/study?days=0")
+    assert (answer.status_code, answer.json["code"]) == (400, "INVALID_LIMIT")
