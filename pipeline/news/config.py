@@ -9,12 +9,20 @@ import msgspec
 
 from pipeline.errors import SetupError
 from pipeline.news.sources.base import Source
+from pipeline.news.sources.page import Page
+from pipeline.news.sources.reddit import Reddit
 from pipeline.news.sources.rss import Rss
+from pipeline.news.sources.x import X
 
 #: `news_config` with this value: no source at all.
 OFF: Final = "off"
 #: `kind` of a section → what is made of each of its addresses. Raises SetupError when an option is missing.
-KINDS: Final[dict[str, Callable[[str, Mapping[str, str]], Source]]] = {"rss": Rss}
+KINDS: Final[dict[str, Callable[[str, Mapping[str, str]], Source]]] = {
+    "rss": Rss,
+    "page": Page,
+    "reddit": Reddit,
+    "x": X,
+}
 
 
 class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""One HTTP GET of something hostile: conditional, bounded in bytes and seconds, never more than it was asked for."""
+"""One HTTP request to something hostile: conditional, bounded in bytes and seconds, never more than it was asked for."""
 
 import time
 import zlib
@@ -46,23 +46,18 @@ class Fetcher:
         self._validators: dict[str, str] = {}
 
     def get(
-        self, url: str, stopping: Callable[[], bool], headers: Mapping[str, str] | None = None, conditional: bool = True
+        self,
+        url: str,
+        stopping: Callable[[], bool],
+        headers: Mapping[str, str] | None = None,
+        conditional: bool = True,
+        params: Mapping[str, str] | None = None,
     ) -> Answer | None:
         """None when nothing changed (304). Raises SourceUnavailable."""
-        # Only what zlib unpacks: with it the size is bounded while unpacking.
-        sent = {"Accept-Encoding": "gzip, deflate"} | dict(headers or {}) | (self._validators if conditional else {})
-        end = time.monotonic() + self._deadline
-        try:
-            with self._client.stream("GET", url, headers=sent) as response:
-                if response.status_code == 304:
-                    return None
-                if response.status_code != 200:
-                    raise SourceUnavailable(f"HTTP {response.status_code}", _retry_after(response))
-                body = self._read(response, end, stopping)
-        except httpx.HTTPError as error:
-            raise SourceUnavailable(str(error).strip() or type(error).__name__) from error
-        except (httpx.InvalidURL, ValueError) as error:
-            raise SourceUnavailable(f"not an address that can be fetched: {error}") from error
+        sent = dict(headers or {}) | (self._validators if conditional else {})
+        response, body = self._ask("GET", url, stopping, headers=sent, params=params)
+        if response.status_code == 304:
+            return None
         if conditional:
             pairs = {
                 "If-None-Match": response.headers.get("ETag"),
@@ -71,12 +66,39 @@ class Fetcher:
             self._validators = {name: value for name, value in pairs.items() if value}
         return Answer(str(response.url), body, response.headers.get("Content-Type", ""))
 
+    def post(self, url: str, stopping: Callable[[], bool], form: Mapping[str, str], user: tuple[str, str]) -> Answer:
+        """A form, as a user (Basic). Raises SourceUnavailable."""
+        response, body = self._ask("POST", url, stopping, data=form, auth=user)
+        return Answer(str(response.url), body, response.headers.get("Content-Type", ""))
+
     def forget(self) -> None:
         """The last answer was no good: ask for it again in full."""
         self._validators = {}
 
     def close(self) -> None:
         self._client.close()
+
+    def _ask(
+        self, method: str, url: str, stopping: Callable[[], bool], headers: Mapping[str, str] | None = None, **more: Any
+    ) -> tuple[httpx.Response, bytes]:
+        end = time.monotonic() + self._deadline
+        # Only what zlib unpacks: with it the size is bounded while unpacking.
+        sent = {"Accept-Encoding": "gzip, deflate"} | dict(headers or {})
+        # An empty set of parameters would take away those of the address.
+        more = {name: value for name, value in more.items() if value is not None}
+        try:
+            with self._client.stream(method, url, headers=sent, **more) as response:
+                if response.status_code == 304:
+                    return response, b""
+                if response.status_code != 200:
+                    raise SourceUnavailable(
+                        f"HTTP {response.status_code}", _retry_after(response), response.status_code
+                    )
+                return response, self._read(response, end, stopping)
+        except httpx.HTTPError as error:
+            raise SourceUnavailable(str(error).strip() or type(error).__name__) from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise SourceUnavailable(f"not an address that can be fetched: {error}") from error
 
     def _read(self, response: httpx.Response, end: float, stopping: Callable[[], bool]) -> bytes:
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -104,5 +126,10 @@ class Fetcher:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    wish = response.headers.get("Retry-After", "")
-    return min(float(wish), _LONGEST_WISH) if wish.isascii() and wish.isdecimal() else 0.0
+    """Seconds; X says instead when (x-rate-limit-reset, Unix seconds)."""
+    wish, when = (response.headers.get(name, "") for name in ("Retry-After", "x-rate-limit-reset"))
+    if wish.isascii() and wish.isdecimal():
+        return min(float(wish), _LONGEST_WISH)
+    if response.status_code == 429 and when.isascii() and when.isdecimal():
+        return min(max(0.0, float(when) - time.time()), _LONGEST_WISH)
+    return 0.0

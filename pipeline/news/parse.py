@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Final
 import feedparser
 import msgspec
 
+from pipeline.news import page
 from pipeline.news.sources.base import Item
 from pipeline.news.text import plain
 from pipeline.news.urls import canonical
@@ -23,9 +24,12 @@ _MEMORY: Final = 1 << 30
 
 
 class Job(msgspec.Struct, array_like=True):
+    """`links`: for a web page, what the path of an article's address looks like (pipeline.news.page); empty for a feed."""
+
     body: bytes
     url: str
     content_type: str
+    links: str = ""
 
 
 class Parsed(msgspec.Struct, array_like=True):
@@ -92,7 +96,7 @@ def serve(read: BinaryIO, write: BinaryIO) -> None:
         # Nothing handles SIGALRM: it ends us in the midst of whatever it is.
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
         try:
-            answer = parse(job)
+            answer = Parsed(page.items(job.body, job.url, job.content_type, job.links)) if job.links else parse(job)
         except Exception as error:  # feedparser has more ways to fail than it names
             answer = Parsed([], f"cannot be read: {error!r}"[:200])
         signal.setitimer(signal.ITIMER_REAL, 0)

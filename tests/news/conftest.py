@@ -44,6 +44,8 @@ def web() -> Iterator[Web]:
             except OSError:
                 self.close_connection = True  # the client had enough
 
+        do_POST = do_GET
+
         def log_message(self, *_: object) -> None:
             pass
 

@@ -9,11 +9,13 @@ from pipeline.errors import CryptoVizError
 
 
 class SourceUnavailable(CryptoVizError):
-    """Nothing could be fetched this time; the text says why. `retry_after` (seconds) is the server's own wish, if it has one."""
+    """Nothing could be fetched this time; the text says why. `retry_after` (seconds) is the server's own wish, if it has one,
+    `status` what HTTP said, if it got that far."""
 
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+    def __init__(self, message: str, retry_after: float = 0.0, status: int = 0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 class Item(msgspec.Struct, frozen=True):
