@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 from sqlalchemy import Engine, text
 
+from pipeline.store import candle_text
 from pipeline.store.cold import Cold, Wanted, direct
 from pipeline.store.columns import CANDLE_COLUMNS, TRADE_COLUMNS
 from pipeline.store.currencies import Currency
@@ -18,7 +19,7 @@ from pipeline.store.engine import engine
 from pipeline.timeframes import TIMEFRAMES
 
 
-class CandleRow(msgspec.Struct):
+class CandleRow(msgspec.Struct, gc=False):
     window_start: datetime
     window_end: datetime
     exchange: str
@@ -39,7 +40,7 @@ class CandleRow(msgspec.Struct):
     complete: bool
 
 
-class TradeRow(msgspec.Struct):
+class TradeRow(msgspec.Struct, gc=False):
     event_ts: datetime
     exchange: str
     symbol: str
@@ -155,7 +156,6 @@ _TRADE_PLACES: Final = [list(TRADE_COLUMNS).index(name) for name in TradeRow.__s
 
 T = TypeVar("T")
 
-_CANDLE: Final = ", ".join(CandleRow.__struct_fields__)
 _TRADE: Final = ", ".join(TradeRow.__struct_fields__)
 _INDICATOR: Final = ", ".join(IndicatorRow.__struct_fields__)
 
@@ -228,8 +228,9 @@ class Reader:
             where.append(f"window_start {'>' if ascending else '<'} :after")
             values["after"] = after
         order = "ASC" if ascending else "DESC"
-        sql = f"SELECT {_CANDLE} FROM candles WHERE {' AND '.join(where)} ORDER BY window_start {order} LIMIT :limit"  # noqa: S608
-        rows = [CandleRow(*row) for row in self._rows(sql, values)]
+        sql = f"SELECT {candle_text.LINE} FROM candles WHERE {' AND '.join(where)} ORDER BY window_start {order} LIMIT :limit"  # noqa: S608
+        lines = (line for (line,) in self._rows(sql, values))
+        rows = [CandleRow(*cells) for cells in candle_text.cells(exchange, symbol, timeframe, lines)]
         bounds = _Bounds(ascending, start, end, after)
         wanted = Wanted("candles", exchange, symbol, timeframe, limit, ascending, *bounds.range(after))
         return self._joined(
@@ -419,4 +420,4 @@ class Reader:
 
     def _rows(self, sql: str, values: dict[str, Any]) -> list[Any]:
         with self._engine.connect() as connection:
-            return list(connection.execute(text(sql), values))
+            return list(connection.execute(text(sql), values).all())
