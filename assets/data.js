@@ -174,6 +174,49 @@
     }
   }
 
+  /** A download is a link: the browser streams it, shows how far it is, and can stop it. */
+  class Export {
+    constructor(block, symbols) {
+      const form = block.querySelector('.export-form');
+      const select = (label, options) => {
+        const field = element('label', '', label);
+        const one = document.createElement('select');
+        one.append(...options.map(([value, shown]) => Object.assign(element('option', '', shown), { value })));
+        field.append(one);
+        one.addEventListener('change', () => this.point());
+        form.append(field);
+        return one;
+      };
+      const day = (label) => {
+        const field = element('label', '', label);
+        const one = Object.assign(document.createElement('input'), { type: 'date' });
+        field.append(one);
+        one.addEventListener('change', () => this.point());
+        form.append(field);
+        return one;
+      };
+      this.dataset = select('What', ['candles', 'trades', 'indicators', 'news', 'quality'].map((name) => [name, name]));
+      this.symbol = select('Symbol', symbols.map((symbol) => [symbol, symbol]));
+      this.timeframe = select('Timeframe', ['1m', '5s', '5m', '15m', '1h', '4h', '1d'].map((name) => [name, name]));
+      this.from = day('From (UTC)');
+      this.to = day('To (UTC)');
+      this.format = select('As', [['csv', 'CSV'], ['parquet', 'Parquet'], ['jsonl', 'JSON lines'], ['xlsx', 'Excel']]);
+      this.link = Object.assign(element('a', 'download', 'Download'), { download: '' });
+      form.append(this.link);
+      block.dataset.state = 'ready';
+      this.point();
+    }
+
+    point() {
+      const what = this.dataset.value;
+      this.timeframe.disabled = !['candles', 'indicators'].includes(what);
+      const query = new URLSearchParams({ symbol: this.symbol.value, interval: this.timeframe.value, format: this.format.value });
+      if (this.from.value) query.set('start_time', `${this.from.value}T00:00:00Z`);
+      if (this.to.value) query.set('end_time', `${this.to.value}T23:59:59.999999Z`);
+      this.link.href = `/api/v1/export/${what}?${query}`;
+    }
+  }
+
   class Data {
     constructor(root) {
       const find = (selector) => root.querySelector(selector);
@@ -181,6 +224,7 @@
       this.ledger = new Ledger(find('.ledger'));
       this.gaps = new Gaps(find('.gaps'));
       this.parts = new Parts(find('.parts'));
+      new Export(find('.export'), root.dataset.symbols.split(' '));
       CV.repeat(() => this.load(), EVERY);
       new CV.Status(find('.banner'), (status) => this.parts.draw(status));
     }

@@ -61,6 +61,7 @@
       this.socket = new CV.Socket(`${scheme}://${location.host}/ws/crypto?batch=1`);
       this.socket.subscribe({ type: 'news' }, (article) => this.hear(article), () => this.load());
       new CV.Status(find('.banner'), (status) => this.health(status));
+      this.mood = new CV.Mood(root, this.socket);
       const { coin } = Object.fromEntries(new URLSearchParams(location.search));
       this.choose({ coin: this.bySymbol.has(coin) ? coin : '' });
       CV.repeat(() => this.ages(), AGES, true);
@@ -71,6 +72,7 @@
       for (const group of ['coin', 'mood']) {
         this.root.querySelectorAll(`[data-${group}]`).forEach((button) => button.setAttribute('aria-pressed', String(button.dataset[group] === this.filter[group])));
       }
+      if (change.coin !== undefined) this.mood.show(change.coin, this.bySymbol.get(change.coin) || this.bySymbol.values().next().value);
       this.shown.clear();
       this.list.replaceChildren();
       this.feed.dataset.state = 'loading';

@@ -59,7 +59,7 @@ def mount(server: Flask) -> Dash:
     def layout() -> html.Div:
         """Asked for by each page that opens: the symbols are those that are followed by then."""
         symbols = services(server).followed().symbols
-        return html.Div([terminal.layout(symbols), data.layout(), news.layout(symbols), dcc.Store(id="started")])
+        return html.Div([terminal.layout(symbols), data.layout(symbols), news.layout(symbols), dcc.Store(id="started")])
 
     app.layout = layout
     # Runs once the layout is in the document: the page's own scripts take over from here.

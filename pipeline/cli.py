@@ -197,23 +197,39 @@ def backfill(
 
 @app.command()
 def export(
-    dataset: Annotated[str, typer.Argument(help="candles or trades.")],
-    symbol: Annotated[list[str], typer.Option(help="Symbol, like BTC/USDT; may be given several times.")],
-    output: Annotated[str, typer.Option("--output", "-o", help="File, or - for standard output.")],
-    timeframe: Annotated[str, typer.Option(help="Of candles.")] = "1m",
+    dataset: Annotated[str, typer.Argument(help="candles, trades, indicators, news or quality.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="File; a folder (out/) for a file each symbol; - for standard output.")
+    ],
+    symbol: Annotated[
+        list[str] | None, typer.Option(help="Symbol, like BTC/USDT; may be given several times. News go without, too.")
+    ] = None,
+    timeframe: Annotated[str, typer.Option(help="Of candles and indicators.")] = "1m",
     start: Annotated[str | None, typer.Option(help="First time, like 2026-01-31T12:00:00Z.")] = None,
     end: Annotated[str | None, typer.Option(help="Last time.")] = None,
     since: Annotated[
         str | None, typer.Option(help="`last`: go on where the export that wrote this file ended.")
     ] = None,
-    format_: Annotated[str, typer.Option("--format", help="csv or jsonl.")] = "csv",
+    format_: Annotated[str, typer.Option("--format", help="csv, parquet, jsonl or xlsx.")] = "csv",
+    exchange: Annotated[str, typer.Option(help="Whose.")] = "BINANCE",
     data: Data = None,
 ) -> None:
-    """Write stored candles or trades to a file, with a manifest beside it."""
+    """Write what is stored to a file, with a manifest beside it."""
     settings = _attached(load(data=data))
     from pipeline.exports.command import run
 
-    run(settings, dataset, symbol, output, timeframe=timeframe, start=start, end=end, since=since, format_=format_)
+    run(
+        settings,
+        dataset,
+        symbol or [],
+        output,
+        timeframe=timeframe,
+        start=start,
+        end=end,
+        since=since,
+        format_=format_,
+        exchange=exchange,
+    )
 
 
 @app.command()

@@ -2,19 +2,26 @@
 
 import csv
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import msgspec
+import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.exports import files as module
 from pipeline.exports.files import Request, export, last_time
+from pipeline.exports.writers import FORMATS, cell
 from pipeline.store.engine import engine
 from pipeline.store.migrate import migrate
 from pipeline.store.quality import Hour, Ledger
@@ -107,7 +114,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(
     def broken(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "_csv", broken)
+    monkeypatch.setattr(module, "_copy", broken)
     target = tmp_path / "full.csv"
     with pytest.raises(module.SetupError, match="No space left"):
         export(reader, Request("candles", ["BTC/USDT"]), str(target))
@@ -115,8 +122,8 @@ def test_a_file_that_cannot_be_written_leaves_nothing(
 
 
 def test_a_text_that_would_be_a_formula_is_not_one() -> None:
-    assert module._cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
-    assert module._cell(Decimal("-1.50")) == "-1.50"
+    assert cell("=HYPERLINK(1)") == "'=HYPERLINK(1)"
+    assert cell(Decimal("-1.50")) == "-1.50"
 
 
 def test_the_command(reader: Reader, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,3 +145,113 @@ def test_the_command(reader: Reader, database_url: str, tmp_path: Path, monkeypa
         ["--symbol", "BTCUSDT", "--start", "soon"],
     ):
         assert runner.invoke(app, ["export", "candles", *wrong, "-o", "-"]).exit_code != 0
+
+
+def test_every_format_says_the_same(reader: Reader, tmp_path: Path) -> None:
+    for format_ in FORMATS:
+        assert export(reader, Request("candles", ["BTC/USDT"], format=format_), str(tmp_path / f"c.{format_}")) == 25
+    lines = [json.loads(line, parse_float=Decimal) for line in (tmp_path / "c.jsonl").read_text().splitlines()]
+    columns = pq.read_table(tmp_path / "c.parquet").to_pylist()
+    sheet = cells_of(tmp_path / "c.xlsx")
+    assert sheet[0] == list(lines[0])
+    for n, row in enumerate(rows(tmp_path / "c.csv")):
+        assert row["open"] == str(lines[n]["open"])
+        assert Decimal(row["volume"]) == columns[n]["volume"]
+        at = datetime.fromisoformat(row["window_start"])
+        assert at == datetime.fromisoformat(lines[n]["window_start"]) == columns[n]["window_start"]
+        assert (row["closed"], row["source"]) == (str(columns[n]["closed"]).lower(), columns[n]["source"])
+        assert float(sheet[n + 1][5]) == float(row["open"])
+
+
+def cells_of(path: Path) -> list[list[str]]:
+    """A workbook's first sheet, as its file has it."""
+    names = {"m": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with zipfile.ZipFile(path) as book:
+        root = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        assert not root.findall(".//m:f", names), "no formula"
+    return [
+        [(one.findtext("m:v", "", names) or "".join(one.itertext())) for one in row.findall("m:c", names)]
+        for row in root.findall(".//m:row", names)
+    ]
+
+
+def test_the_fast_way_writes_what_the_slow_one_does(
+    reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def both(request: Request) -> list[bytes]:
+        found = []
+        for cold in (False, True):
+            monkeypatch.setattr(Reader, "has_cold", lambda *_, cold=cold: cold)
+            export(reader, request, str(tmp_path / "x"))
+            found.append((tmp_path / "x").read_bytes())
+        return found
+
+    for dataset in ("candles", "trades"):
+        fast, slow = both(Request(dataset, ["BTC/USDT"]))
+        assert fast == slow
+        fast, slow = both(Request(dataset, ["BTC/USDT", "ETH/USDT"], format="parquet"))
+        assert pq.read_table(io.BytesIO(fast)).equals(pq.read_table(io.BytesIO(slow)))
+
+
+def test_news_indicators_and_quality(reader: Reader, database_url: str, tmp_path: Path) -> None:
+    connection = engine(database_url)
+    with connection.begin() as begun:
+        begun.execute(text(
+            "INSERT INTO news (time, source, url, title, content, sentiment_score, symbols) VALUES "
+            "('2024-08-08 12:00+00', 'Wire', 'https://a.example/1', '=cmd()', 'a \"quoted\", text', -0.5, '[\"btc\", \"eth\"]'), "
+            "('2024-08-08 13:00:00.5+00', 'Wire', 'https://a.example/2', 'Nobody', '', NULL, '[]')"
+        ))  # fmt: skip
+        begun.execute(text(
+            "INSERT INTO indicators (time, exchange, symbol, timeframe, indicator_type, value) VALUES "
+            "('2024-08-08 12:00+00', 'BINANCE', 'BTC/USDT', '1m', 'rsi', 55.5), "
+            "('2024-08-08 12:00+00', 'BINANCE', 'BTC/USDT', '1m', 'ema', 1e-9)"
+        ))  # fmt: skip
+    connection.dispose()
+    target = tmp_path / "out.csv"
+    assert export(reader, Request("news"), str(target)) == 2
+    first, second = rows(target)
+    assert (first["title"], first["symbols"], first["content"]) == ("'=cmd()", "btc eth", 'a "quoted", text')
+    assert (second["time"], second["sentiment_score"]) == ("2024-08-08T13:00:00.5Z", "")
+    assert export(reader, Request("news", ["ETH/USDT"]), str(target)) == 1
+    for format_ in ("jsonl", "parquet"):
+        export(reader, Request("news", format=format_), str(tmp_path / f"news.{format_}"))
+    assert json.loads((tmp_path / "news.jsonl").read_text().splitlines()[0])["symbols"] == ["btc", "eth"]
+    assert pq.read_table(tmp_path / "news.parquet").to_pylist()[0]["title"] == "=cmd()", "Parquet runs nothing"
+    assert export(reader, Request("indicators", ["BTC/USDT"]), str(target)) == 2
+    assert [(row["indicator_type"], float(row["value"])) for row in rows(target)] == [("ema", 1e-9), ("rsi", 55.5)]
+    export(reader, Request("indicators", ["BTC/USDT"], format="jsonl"), str(target))
+    assert "upper_band" not in target.read_text()
+    assert export(reader, Request("quality", ["BTC/USDT"]), str(target)) == 0
+    assert target.read_text().startswith("hour,exchange,symbol,trades_expected")
+
+
+def test_a_folder_gets_a_file_for_each_symbol(reader: Reader, tmp_path: Path) -> None:
+    shares: list[float] = []
+    folder = tmp_path / "out"
+    assert (
+        export(
+            reader,
+            Request("trades", ["BTC/USDT", "ETH/USDT"], format="parquet"),
+            f"{folder}/",
+            lambda _, share: shares.append(share),
+        )
+        == 28
+    )
+    assert sorted(one.name for one in folder.glob("*.parquet")) == [
+        "BTC-USDT_trades.parquet",
+        "ETH-USDT_trades.parquet",
+    ]
+    assert shares == sorted(shares) and shares[-1] <= 1
+
+
+def test_more_digits_than_parquet_has_are_refused(reader: Reader, database_url: str, tmp_path: Path) -> None:
+    store = Store(database_url)
+    store.write([msgspec.structs.replace(trade(99), price=Decimal("0." + "1" * 25))], [])
+    store.close()
+    with pytest.raises(module.SetupError, match="more digits than Parquet"):
+        export(reader, Request("trades", ["BTC/USDT"], format="parquet"), str(tmp_path / "t.parquet"))
+    assert list(tmp_path.iterdir()) == []
+    export(reader, Request("trades", ["BTC/USDT"]), str(tmp_path / "t.csv"))
+    assert "0." + "1" * 25 in (tmp_path / "t.csv").read_text()
+    export(reader, Request("trades", ["BTC/USDT"], format="xlsx"), str(tmp_path / "t.xlsx"))
+    assert "0." + "1" * 25 in [one[4] for one in cells_of(tmp_path / "t.xlsx")]

@@ -2,13 +2,14 @@
 
 from flask import Flask
 
-from dashboard.api import cors, crypto, errors, indicators, markets, news, quality, sentiment, stats, system
+from dashboard.api import cors, crypto, errors, export, indicators, markets, news, quality, sentiment, stats, system
 
 
 def mount(server: Flask) -> None:
     """Add every route to `server`. Its `config` holds what they use (dashboard.app)."""
     for blueprint in (
         crypto.routes,
+        export.routes,
         indicators.routes,
         markets.routes,
         news.routes,

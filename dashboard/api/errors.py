@@ -21,6 +21,8 @@ class ApiError(CryptoVizError):
         self.status = status
         self.code = code
         self.example = example
+        #: Seconds, if the caller is told when to come again.
+        self.retry_after: int | None = None
 
 
 def mount(server: Flask) -> None:
@@ -33,7 +35,10 @@ def mount(server: Flask) -> None:
 
 def _ours(error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return failed(error.status, error.code, str(error), error.example)
+    response = failed(error.status, error.code, str(error), error.example)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _http(error: Exception) -> Response | HTTPException:

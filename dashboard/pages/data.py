@@ -1,5 +1,7 @@
 """The data page: whether anything is missing, what was repaired, and how the parts that keep it so are doing."""
 
+from collections.abc import Sequence
+
 from dash import html
 
 from dashboard.components.markup import attrs
@@ -19,7 +21,8 @@ _FIGURES = (
 )
 
 
-def layout() -> html.Main:
+def layout(symbols: Sequence[str]) -> html.Main:
+    """`symbols`: those that are followed, and so can be exported."""
     head = [html.Th("Symbol", scope="col"), html.Th("Last 24 hours", scope="col", className="hours")]
     head += [
         html.Th(words, scope="col", title=meaning, **attrs(data_field=field)) for field, words, meaning in _FIGURES
@@ -51,6 +54,8 @@ def layout() -> html.Main:
                         "No gap: every trade that was missed could be fetched again.",
                     ),
                     _block("Parts", "parts", html.Ul(), "Nothing has reported yet."),
+                    # Its fields are made by data.js: Dash inputs would report every change to Dash.
+                    _block("Export", "export", html.Div(className="export-form"), ""),
                 ],
                 className="content",
             ),
@@ -58,10 +63,11 @@ def layout() -> html.Main:
         ],
         id="data",
         className="page",
+        **attrs(data_symbols=" ".join(symbols)),
     )
 
 
-def _block(title: str, name: str, body: html.Table | html.Ul, empty: str) -> html.Section:
+def _block(title: str, name: str, body: html.Table | html.Ul | html.Div, empty: str) -> html.Section:
     return html.Section(
         [html.H2(title), html.Div(body, className="scroll"), html.P(empty, className="block-empty")],
         className=f"block {name}",

@@ -1,4 +1,4 @@
-"""The news page: what is written about the coins that are followed, how good or bad it sounds, and how the sources are doing."""
+"""The news page: what is written about the coins, how good or bad it sounds, what prices did after it, how the sources are doing."""
 
 from collections.abc import Sequence
 
@@ -39,14 +39,20 @@ def layout(symbols: Sequence[str]) -> html.Main:
                                 className="block feed",
                                 **attrs(data_state="loading", aria_label="Articles"),
                             ),
-                            html.Section(
+                            html.Div(
                                 [
-                                    html.H2("Sources"),
-                                    html.Div(html.Ul(), className="scroll"),
-                                    html.P("No source is switched on.", className="block-empty"),
+                                    *_mood(),
+                                    html.Section(
+                                        [
+                                            html.H2("Sources"),
+                                            html.Div(html.Ul(), className="scroll"),
+                                            html.P("No source is switched on.", className="block-empty"),
+                                        ],
+                                        className="block sources",
+                                        **attrs(data_state="loading", aria_label="Sources"),
+                                    ),
                                 ],
-                                className="block sources",
-                                **attrs(data_state="loading", aria_label="Sources"),
+                                className="aside",
                             ),
                         ],
                         className="columns-2",
@@ -59,4 +65,37 @@ def layout(symbols: Sequence[str]) -> html.Main:
         id="news",
         className="page",
         **attrs(data_symbols=" ".join(symbols)),
+    )
+
+
+def _mood() -> list[html.Section]:
+    """Filled by mood.js."""
+    head = html.Tr([html.Th(name, scope="col") for name in ("After", "5 min", "1 h", "24 h")])
+    return [
+        _block(
+            "dial",
+            "Fear and greed",
+            [html.Div(className="figure"), html.Ul()],
+            "Not enough days of prices and no news yet to tell.",
+        ),
+        _block(
+            "mood-series",
+            "Mood and price, 7 days",
+            [html.Div(className="figure"), html.P(className="legend")],
+            "No mood yet: it comes with the first articles.",
+        ),
+        _block(
+            "after",
+            "After the news",
+            [html.Table([html.Thead(head), html.Tbody()]), html.P("", className="note")],
+            "No article of the last 90 days names a coin that is followed.",
+        ),
+    ]
+
+
+def _block(name: str, title: str, children: Sequence[object], empty: str) -> html.Section:
+    return html.Section(
+        [html.H2(title), html.Div(children, className="scroll"), html.P(empty, className="block-empty")],
+        className=f"block {name}",
+        **attrs(data_state="loading", aria_label=title),
     )

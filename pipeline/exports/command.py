@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import ColdUnavailable, SetupError
-from pipeline.exports.files import DATASETS, FORMATS, Request, export, last_time
+from pipeline.exports.datasets import DATASETS
+from pipeline.exports.files import Request, export, last_time
+from pipeline.exports.writers import FORMATS
 from pipeline.settings import Settings
 from pipeline.store.read import open_reader
 from pipeline.symbols import parse_symbol
@@ -26,26 +29,39 @@ def run(
     end: str | None,
     since: str | None,
     format_: str,
+    exchange: str,
 ) -> None:
     """Raises SetupError, which the command line turns into exit code 2."""
-    _one_of("dataset", dataset, DATASETS)
+    _one_of("dataset", dataset, list(DATASETS))
     _one_of("--format", format_, FORMATS)
     _one_of("--timeframe", timeframe, list(TIMEFRAMES))
+    if DATASETS[dataset].symbol and not symbols:
+        raise SetupError(f"--symbol: {dataset} needs one, like BTC/USDT.")
     begin = _time("--start", start)
     if since is not None:
         _one_of("--since", since, ["last"])
-        if output == "-":
-            raise SetupError("--since last: standard output has no manifest to go on from. Name a file.")
+        if output == "-" or output.endswith("/"):
+            raise SetupError("--since last: goes on from a file's manifest. Name a file.")
         begin = last_time(output) or begin
     request = Request(
-        dataset, [_symbol(one) for one in symbols], timeframe, start=begin, end=_time("--end", end), format=format_
+        dataset,
+        [_symbol(one) for one in symbols],
+        timeframe,
+        exchange.upper(),
+        start=begin,
+        end=_time("--end", end),
+        format=format_,
     )
     reader = open_reader(settings.database_url, settings.cold_url)
     # On standard error, and only for eyes: a pipe gets the rows and nothing else.
     console = Console(stderr=True)
     try:
-        with console.status("exporting …") as line:
-            rows = export(reader, request, output, lambda count: line.update(f"{count:,} rows"))
+        with Progress(
+            BarColumn(), TextColumn("{task.fields[rows]:,} rows"), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=console, disable=not sys.stderr.isatty(), transient=True,
+        ) as bar:  # fmt: skip
+            task = bar.add_task("export", total=1.0, rows=0)
+            rows = export(reader, request, output, lambda count, share: bar.update(task, completed=share, rows=count))
     except SQLAlchemyError as error:
         raise SetupError(
             f"The database does not answer ({str(error).splitlines()[0]}). Is `cryptoviz up` running, or is --data another folder?"

@@ -68,6 +68,14 @@ class Cold:
             out += self._aside(partial(self._merged, paths, wanted, key, keep))
         return out[: wanted.limit]
 
+    def has(self, dataset: str, exchange: str, symbol: str) -> bool:
+        sql = "SELECT FROM cold_parts WHERE dataset = :dataset AND exchange = :exchange AND symbol = :symbol LIMIT 1"
+        with self._engine.connect() as connection:
+            return (
+                connection.execute(text(sql), {"dataset": dataset, "exchange": exchange, "symbol": symbol}).first()
+                is not None
+            )
+
     def _parts(self, wanted: Wanted) -> list[Any]:
         sql = _PARTS.format(order="ASC" if wanted.ascending else "DESC")
         with self._engine.connect() as connection:

@@ -3,7 +3,8 @@
 Paging is by key (`after`), never by offset: a page costs the same wherever it lies, and rows that arrive meanwhile move nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeVar
@@ -202,6 +203,22 @@ class Reader:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    @contextmanager
+    def raw(self) -> Iterator[Any]:
+        """psycopg2's connection, in one snapshot and without a time limit, for exports."""
+        connection: Any = self._engine.raw_connection()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0")
+            yield connection
+        finally:
+            connection.rollback()
+            connection.close()
+
+    def has_cold(self, dataset: str, exchange: str, symbol: str) -> bool:
+        """Whether some of a symbol's rows lie in the cold tier."""
+        return self._cold is not None and self._cold.has(dataset, exchange, symbol)
 
     def candles(
         self,

@@ -1,5 +1,8 @@
 """The data page: the ledger, hour by hour, and the parts."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.browser import Terminal
@@ -51,3 +54,19 @@ def test_from_page_to_page(terminal: Terminal) -> None:
     terminal.page.click("#data .ledger a >> nth=1")
     terminal.ready()
     assert terminal.page.url.endswith("/t/DOGE-USDT")
+
+
+def test_an_export_downloads(stack: Stack, terminal: Terminal) -> None:
+    terminal.page.goto(stack.url + "/data")
+    form = terminal.page.locator("#data .export-form")
+    form.get_by_label("Symbol").select_option("ETH/USDT")
+    form.get_by_label("Timeframe").select_option("1h")
+    form.get_by_label("As").select_option("jsonl")
+    with terminal.page.expect_download() as found:
+        form.get_by_text("Download").click()
+    assert found.value.suggested_filename == "ETH-USDT_candles_1h.jsonl"
+    lines = [json.loads(line) for line in Path(found.value.path()).read_text().splitlines()]
+    assert len(lines) >= 100
+    assert {line["symbol"] for line in lines} == {"ETH/USDT"}
+    form.get_by_label("What").select_option("trades")
+    assert form.get_by_label("Timeframe").is_disabled()

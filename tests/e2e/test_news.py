@@ -54,3 +54,16 @@ def test_a_new_article_appears_by_itself(feed: Feed, news: Terminal) -> None:
     assert first.locator(".headline").inner_text() == "Dogecoin approved as legal tender"
     assert first.locator("a.coin").inner_text() == "DOGE"
     assert news.page.locator("#news .articles a[href^='javascript']").count() == 0
+
+
+def test_mood_and_what_came_after(news: Terminal) -> None:
+    news.page.wait_for_selector("#news .dial[data-state=ready] .needle", state="attached")
+    value = int(news.text("#news .dial .figure strong"))
+    assert 0 <= value <= 100
+    assert {"volatility", "volume"} <= set(news.page.locator("#news .dial .part span").all_text_contents())
+    news.page.wait_for_selector("#news .mood-series[data-state=ready] rect", state="attached")
+    assert "articles" in news.text("#news .mood-series .legend")
+    news.page.wait_for_selector("#news .after[data-state=ready] td")
+    assert news.page.locator("#news .after tbody tr").count() == 3
+    news.page.click("#news [data-coin=eth]")
+    news.until("document.querySelector('#news .of-price').textContent === 'ETH/USDT close'")

@@ -1,0 +1,166 @@
+/* The mood of the news: fear and greed on a dial, the series against the price, and what prices did after news. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const SVG = 'http://www.w3.org/2000/svg';
+  const WIDTH = 320;
+  const HEIGHT = 120;
+  const HOURS = 24 * 7;
+  const LATER = 60_000; // ms until figures that nothing pushes are asked for again
+  const HORIZONS = ['5m', '1h', '24h'];
+  const LABELS = ['positive', 'neutral', 'negative'];
+
+  const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
+
+  function drawn(tag, attributes) {
+    const one = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) one.setAttribute(name, value);
+    return one;
+  }
+
+  const path = (points) => points.map(([x, y], n) => `${n ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
+
+  class Mood {
+    constructor(root, socket) {
+      const find = (selector) => root.querySelector(selector);
+      this.dial = find('.dial');
+      this.series = find('.mood-series');
+      this.after = find('.after');
+      this.socket = socket;
+      CV.repeat(() => this.asked && this.load(), LATER, true);
+    }
+
+    /** `coin` a token or '' for the market; `symbol` whose price is drawn. */
+    show(coin, symbol) {
+      if (this.subscription) this.subscription();
+      this.coin = coin;
+      this.symbol = symbol;
+      for (const block of [this.dial, this.series, this.after]) block.dataset.state = 'loading';
+      this.subscription = this.socket.subscribe({ type: 'sentiment', symbol: coin || 'market', timeframe: '1h' }, (bucket) => this.hear(bucket));
+      this.load();
+    }
+
+    async load() {
+      const asked = (this.asked = {});
+      const of = this.coin || undefined;
+      const fill = async (block, ask, draw) => {
+        try {
+          const answers = await Promise.all(ask);
+          if (asked === this.asked) block.dataset.state = draw(...answers) ? 'ready' : 'empty';
+        } catch (error) {
+          if (asked !== this.asked) return;
+          CV.write(block.querySelector('.block-empty'), `This cannot be loaded: ${error.message}. Trying again by itself.`);
+          block.dataset.state = 'empty';
+        }
+      };
+      await Promise.all([
+        fill(this.dial, [CV.rest.get('sentiment/gauge', { symbol: of })], (gauge) => this.turn(gauge)),
+        fill(this.series, [
+          CV.rest.get('sentiment', { symbol: of, interval: '1h', limit: HOURS }),
+          CV.rest.get('crypto/data', { symbol: this.symbol, interval: '1h', limit: HOURS }),
+        ], (moods, candles) => this.draw(moods, candles)),
+        fill(this.after, [CV.rest.get('sentiment/study', { symbol: of, days: 90 })], (study) => this.tell(study)),
+      ]);
+    }
+
+    hear(bucket) {
+      if (!this.moods) return;
+      const time = CV.rest.ms(bucket.time);
+      this.moods = [{ ...bucket, time }, ...this.moods.filter((one) => one.time !== time)].sort((a, b) => b.time - a.time).slice(0, HOURS);
+      CV.gently((this.redraw = this.redraw || (() => this.paint())));
+    }
+
+    turn({ value, label, parts }) {
+      if (value === null) return false;
+      const figure = this.dial.querySelector('.figure');
+      const angle = Math.PI * (1 - value / 100);
+      const at = (radius, turned) => `${(100 + radius * Math.cos(turned)).toFixed(1)} ${(92 - radius * Math.sin(turned)).toFixed(1)}`;
+      const svg = drawn('svg', { viewBox: '0 0 200 100', role: 'img', 'aria-label': `Fear and greed ${Math.round(value)} of 100: ${label}` });
+      // The fifths of the scale, each in its colour; its ends are those of the labels.
+      [[0, 25, 'fear-2'], [25, 45, 'fear-1'], [45, 55, 'even'], [55, 75, 'greed-1'], [75, 100, 'greed-2']].forEach(([from, to, name]) => {
+        const [a, b] = [Math.PI * (1 - (from + 0.8) / 100), Math.PI * (1 - (to - 0.8) / 100)];
+        svg.append(drawn('path', { d: `M${at(80, a)}A80 80 0 0 1 ${at(80, b)}`, class: `arc ${name}` }));
+      });
+      svg.append(drawn('path', { d: `M${at(58, angle)}L${at(92, angle)}`, class: 'needle' }));
+      figure.replaceChildren(svg, element('strong', '', String(Math.round(value))), element('span', '', label));
+      this.dial.querySelector('ul').replaceChildren(...parts.map((part) => {
+        const line = element('li', 'part');
+        line.title = part.about;
+        const bar = element('i', 'part-bar');
+        bar.style.setProperty('--share', `${part.value}%`);
+        line.append(element('span', '', part.name), bar, element('b', '', String(Math.round(part.value))));
+        return line;
+      }));
+      return true;
+    }
+
+    draw(moods, candles) {
+      this.moods = moods.map((one) => ({ ...one, time: CV.rest.ms(one.time) }));
+      this.candles = candles.map((one) => ({ time: CV.rest.ms(one.window_start), close: Number(one.close) }));
+      return this.paint();
+    }
+
+    /** Mood as bars about the middle, −1 … 1; over them the price, each on its own scale. */
+    paint() {
+      const { moods, candles } = this;
+      if (!moods.length) return false;
+      const end = Math.max(moods[0].time, candles.length ? candles[0].time : 0) + 3_600_000;
+      const start = Math.max(end - HOURS * 3_600_000, Math.min(moods[moods.length - 1].time, candles.length ? candles[candles.length - 1].time : Infinity));
+      const x = (time) => ((time - start) / Math.max(3_600_000, end - start)) * WIDTH;
+      const y = (value) => HEIGHT / 2 - (value * HEIGHT) / 2;
+      const wide = Math.max(1, x(start + 3_600_000) * 0.7);
+      const svg = drawn('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Mood by the hour, and the price' });
+      svg.append(drawn('path', { d: `M0 ${HEIGHT / 2}H${WIDTH}`, class: 'middle' }));
+      for (const { time, value } of moods) {
+        if (time < start) continue;
+        const top = Math.min(y(value), y(0));
+        svg.append(drawn('rect', { x: x(time).toFixed(1), y: top.toFixed(1), width: wide.toFixed(1), height: Math.max(1, Math.abs(y(value) - y(0))).toFixed(1), class: value < 0 ? 'bad' : 'good' }));
+      }
+      const closes = candles.filter(({ time }) => time >= start).reverse();
+      if (closes.length > 1) {
+        const [low, high] = [Math.min(...closes.map((one) => one.close)), Math.max(...closes.map((one) => one.close))];
+        const level = (close) => HEIGHT - 8 - ((close - low) / (high - low || 1)) * (HEIGHT - 16);
+        svg.append(drawn('path', { d: path(closes.map((one) => [x(one.time + 3_600_000), level(one.close)])), class: 'price' }));
+      }
+      const newest = moods[0];
+      const words = this.series.querySelector('.legend');
+      const sign = newest.value > 0 ? '+' : '';
+      words.replaceChildren(
+        element('b', newest.value < 0 ? 'bad' : 'good', `Mood ${sign}${CV.format.number(newest.value, 2)}`),
+        element('span', '', `${CV.format.number(newest.low, 2)} … ${CV.format.number(newest.high, 2)}, ${newest.articles} articles`),
+        element('span', 'of-price', `${this.symbol} close`),
+      );
+      this.series.querySelector('.figure').replaceChildren(svg);
+      return true;
+    }
+
+    tell({ articles, findings }) {
+      CV.write(this.after.querySelector('.note'), `${articles} articles of the last 90 days. Mean move after the article; in brackets how many had a price by then.`);
+      const rows = LABELS.map((label) => {
+        const row = element('tr');
+        row.append(Object.assign(element('th', '', { positive: 'Good', neutral: 'Neutral', negative: 'Bad' }[label]), { scope: 'row' }));
+        for (const horizon of HORIZONS) {
+          const found = findings.find((one) => one.label === label && one.horizon === horizon);
+          const cell = element('td', '', found && found.articles ? `${CV.format.percent(found.mean)} ` : '– ');
+          if (found && found.articles) {
+            cell.dataset.direction = CV.format.direction(found.mean);
+            cell.title = [
+              found.low === null ? 'one article only' : `95 of 100 such means lie between ${CV.format.percent(found.low)} and ${CV.format.percent(found.high)}`,
+              `median ${CV.format.percent(found.median)}`, `${Math.round(found.rising * 100)} % rose`,
+              found.before === null ? '' : `before the article ${CV.format.percent(found.before)}`,
+              found.volume === null ? '' : `volume × ${CV.format.number(found.volume, 2)}`,
+            ].filter(Boolean).join('\n');
+          }
+          cell.append(element('small', '', `(${found ? found.articles : 0})`));
+          row.append(cell);
+        }
+        return row;
+      });
+      this.after.querySelector('tbody').replaceChildren(...rows);
+      return articles > 0;
+    }
+  }
+
+  CV.Mood = Mood;
+})();
