@@ -13,7 +13,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench drill lint shots install chromium kafka timescale clean
+.PHONY: help run test bench drill lint shots install chromium servers kafka timescale clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ help: ## list the targets
 run: install ## install, and start the terminal (ARGS="--port 9000 --exchange simulator")
 	@exec $(BIN)/cryptoviz up $(ARGS)
 
-test: install chromium kafka timescale lint ## lint, then every test; fetches the browser, Kafka and TimescaleDB they use
+test: install chromium servers kafka timescale lint ## lint, then every test; fetches the browser and the servers they use
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: install chromium ## throughput and tick-to-paint, measured on this machine
@@ -63,6 +63,13 @@ chromium:
 		if [ -n "$(ROOT)" ]; then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null || \
 			echo "*** Chromium could not be installed: the browser tests will be skipped"; \
 		else echo "*** No Chromium: the browser tests will be skipped. As root: apt-get install chromium"; fi
+
+# What the tests of deploy/ start. Without them and without root they skip, and say so.
+servers:
+	@command -v /usr/sbin/nginx nginx >/dev/null && command -v promtool >/dev/null || \
+		if [ -n "$(ROOT)" ]; then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends nginx-light prometheus >/dev/null || \
+			echo "*** nginx and Prometheus could not be installed: the tests of deploy/ will be skipped"; \
+		else echo "*** No nginx or Prometheus: the tests of deploy/ will be skipped. As root: apt-get install nginx-light prometheus"; fi
 
 # A real broker for the bus tests. Without Maven and Java they skip, and say so.
 kafka:

@@ -1,4 +1,4 @@
-"""Settings: environment (`CRYPTOVIZ_*`), `.env`, `cryptoviz.toml`, in that order of precedence.
+"""Settings: environment (`CRYPTOVIZ_*`), files in `/run/secrets`, `.env`, `cryptoviz.toml`, in that order of precedence.
 
 Every bad key is reported at start, all at once, with what would work.
 """
@@ -12,6 +12,7 @@ from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
@@ -20,6 +21,10 @@ from pipeline.errors import SetupError
 from pipeline.symbols import parse_symbol
 
 DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT", "ADA/USDT", "DOGE/USDT", "LTC/USDT")
+
+
+#: Where containers find secrets as files.
+SECRETS = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
@@ -172,7 +177,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+        sources = [init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)]
+        if SECRETS.is_dir():
+            # As containers hand them over: a file each, cryptoviz_database_url.
+            sources.insert(2, SecretsSettingsSource(settings_cls, SECRETS))
+        return tuple(sources)
 
 
 def load(**overrides: Any) -> Settings:

@@ -1,0 +1,1 @@
+"""What production runs, as far as it runs without Docker."""
