@@ -7,7 +7,7 @@
   const root = document.documentElement;
   const system = window.matchMedia('(prefers-color-scheme: light)');
   const listeners = [];
-  const OTHERS = ['data', 'news']; // whatever else the address says, it is the terminal's
+  const OTHERS = ['console', 'data', 'markets', 'news']; // whatever else the address says, it is the terminal's
   let palette = null;
 
   function stored() {

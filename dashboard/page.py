@@ -13,7 +13,7 @@ from dash.fingerprint import build_fingerprint
 from flask import Flask
 
 from dashboard import compression
-from dashboard.pages import data, news, terminal
+from dashboard.pages import console, data, markets, news, terminal
 from dashboard.services import services
 
 _HERE: Final = Path(__file__).resolve().parent
@@ -59,7 +59,14 @@ def mount(server: Flask) -> Dash:
     def layout() -> html.Div:
         """Asked for by each page that opens: the symbols are those that are followed by then."""
         symbols = services(server).followed().symbols
-        return html.Div([terminal.layout(symbols), data.layout(symbols), news.layout(symbols), dcc.Store(id="started")])
+        pages = [
+            terminal.layout(symbols),
+            markets.layout(symbols),
+            news.layout(symbols),
+            data.layout(symbols),
+            console.layout(),
+        ]
+        return html.Div([*pages, dcc.Store(id="started")])
 
     app.layout = layout
     # Runs once the layout is in the document: the page's own scripts take over from here.

@@ -1,0 +1,62 @@
+"""The console page: the WebSocket by hand. Connect, subscribe, see what comes as it comes."""
+
+from dash import html
+
+from dashboard.components.markup import attrs, button
+from dashboard.components.nav import bar, bottom
+
+
+def layout() -> html.Main:
+    return html.Main(
+        [
+            html.Div(className="banner", role="status"),
+            bar("/console", "Console"),
+            html.Div(
+                [
+                    html.Section(
+                        [
+                            html.H2("WebSocket"),
+                            html.Div(
+                                [
+                                    html.Div(
+                                        [
+                                            button("Connect", className="connect"),
+                                            html.Span("closed", className="connection", role="status"),
+                                            html.Span("", className="counts"),
+                                        ],
+                                        className="console-line",
+                                    ),
+                                    # Its fields are made by console.js: Dash inputs would report every key to Dash.
+                                    html.Div(className="console-line ask"),
+                                    html.Div(className="console-line quick"),
+                                    html.Div(className="console-line raw"),
+                                ],
+                                className="console-form",
+                            ),
+                        ],
+                        className="block",
+                        **attrs(aria_label="WebSocket"),
+                    ),
+                    html.Section(
+                        [
+                            html.H2(
+                                [
+                                    html.Span("Frames"),
+                                    button("Pause", className="plain pause", **attrs(aria_pressed="false")),
+                                    button("Clear", className="plain clear"),
+                                ]
+                            ),
+                            html.Ol(className="frames", tabIndex=0, **attrs(aria_label="Frames, newest first")),
+                            html.P("Nothing yet: connect, and subscribe to something.", className="block-empty"),
+                        ],
+                        className="block frames-block",
+                        **attrs(data_state="empty", aria_label="Frames"),
+                    ),
+                ],
+                className="content",
+            ),
+            bottom("/console"),
+        ],
+        id="console",
+        className="page",
+    )
