@@ -27,6 +27,7 @@
       this.fields(find('.ask'));
       this.quick(find('.quick'));
       this.raw(find('.raw'));
+      new CV.RestConsole(find('.rest'));
       new CV.Status(find('.banner'), () => {});
       setInterval(() => this.tell(), 1_000);
     }

@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from dashboard.api import cors, crypto, errors, export, indicators, markets, news, quality, sentiment, stats, system
+from dashboard.api import (
+    cors,
+    crypto,
+    errors,
+    export,
+    indicators,
+    markets,
+    news,
+    openapi,
+    quality,
+    sentiment,
+    stats,
+    system,
+)
 
 
 def mount(server: Flask) -> None:
@@ -13,6 +26,7 @@ def mount(server: Flask) -> None:
         indicators.routes,
         markets.routes,
         news.routes,
+        openapi.routes,
         quality.routes,
         sentiment.routes,
         stats.routes,

@@ -1,4 +1,4 @@
-"""The console page: the WebSocket by hand. Connect, subscribe, see what comes as it comes."""
+"""The console page: REST and the WebSocket by hand."""
 
 from dash import html
 
@@ -51,6 +51,15 @@ def layout() -> html.Main:
                         ],
                         className="block frames-block",
                         **attrs(data_state="empty", aria_label="Frames"),
+                    ),
+                    html.Section(
+                        [
+                            html.H2("REST"),
+                            # Made by restconsole.js of /api/v1/openapi.json.
+                            html.Div(className="console-form rest"),
+                        ],
+                        className="block",
+                        **attrs(aria_label="REST"),
                     ),
                 ],
                 className="content",
