@@ -5,6 +5,8 @@
 
   const FRAMES = { '5s': 5_000, '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000, '4h': 14_400_000, '1d': 86_400_000 };
   const DEFAULT_FRAME = '1m';
+  const TYPES = ['candles', 'heikin', 'bars', 'line', 'area'];
+  const SCALES = ['linear', 'log', 'percent'];
   const AWAY = 30_000; // ms hidden after which the browser may have frozen us: look what was missed
 
   class App {
@@ -51,6 +53,7 @@
       };
       this.pressFrame = this.buttons('timeframe', (timeframe) => this.go({ timeframe }));
       this.pressType = this.buttons('type', (type) => this.go({ type }));
+      this.pressScale = this.buttons('scale', (scale) => this.go({ scale }));
       this.pressTab = this.buttons('pane', (pane) => this.pane(pane));
       this.pane('book');
       this.latest.addEventListener('click', () => this.chart.act.reset());
@@ -80,22 +83,24 @@
       return {
         symbol: wanted || this.symbols[0],
         timeframe: timeframe in FRAMES ? timeframe : DEFAULT_FRAME,
-        type: query.get('type') === 'line' ? 'line' : 'candles',
+        type: TYPES.includes(query.get('type')) ? query.get('type') : TYPES[0],
+        scale: SCALES.includes(query.get('scale')) ? query.get('scale') : SCALES[0],
       };
     }
 
     /** Change some of symbol, timeframe, type, and put it in the address. */
     go(change) {
-      const next = { symbol: this.symbol, timeframe: this.timeframe, type: this.type, ...change };
+      const next = { symbol: this.symbol, timeframe: this.timeframe, type: this.type, scale: this.scale, ...change };
       const query = new URLSearchParams();
       if (next.timeframe !== DEFAULT_FRAME) query.set('tf', next.timeframe);
-      if (next.type !== 'candles') query.set('type', next.type);
+      if (next.type !== TYPES[0]) query.set('type', next.type);
+      if (next.scale !== SCALES[0]) query.set('scale', next.scale);
       const url = `/t/${CV.format.plain(next.symbol)}${query.size ? '?' + query : ''}`;
       if (url !== location.pathname + location.search) history.pushState(null, '', url);
       this.show(next);
     }
 
-    show({ symbol, timeframe, type }) {
+    show({ symbol, timeframe, type, scale }) {
       const other = symbol !== this.symbol;
       const refill = other || timeframe !== this.timeframe;
       Object.assign(this, { symbol, timeframe });
@@ -104,6 +109,11 @@
         this.type = type;
         this.chart.setType(type);
         this.pressType(type);
+      }
+      if (scale !== this.scale) {
+        this.scale = scale;
+        this.chart.setScale(scale);
+        this.pressScale(scale);
       }
       if (!refill) return;
       this.pressFrame(timeframe);

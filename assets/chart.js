@@ -24,6 +24,9 @@
       this.surface = element.querySelector('.chart-over');
       this.clip = element.querySelector('.chart-clip');
       this.type = 'candles';
+      this.scale = 'linear';
+      this.shapes = new CV.HeikinAshi();
+      this.drawings = new CV.Drawings(element, () => this.want(LAST));
       this.decimals = 2;
       this.level = NOTHING;
       this.frame = () => this.paint();
@@ -44,6 +47,8 @@
     show(series, decimals) {
       this.series = series;
       this.view = new CV.View(series.step);
+      this.view.log = this.scale === 'log';
+      this.drawings.show(series.symbol, this.view);
       this.plot.clear();
       this.newest = 0;
       this.volumeTop = 0;
@@ -60,6 +65,19 @@
     setType(type) {
       this.type = type;
       this.redraw();
+    }
+
+    /** 'linear', 'log', or 'percent' of the first bar in view. */
+    setScale(scale) {
+      this.scale = scale;
+      this.view.log = scale === 'log';
+      this.view.manual = null;
+      this.redraw();
+    }
+
+    /** What Plotly draws of the prices; anything else is the overlay's, which has at most 420 bars to draw. */
+    get native() {
+      return this.scale !== 'log' && (this.type === 'candles' || this.type === 'line') ? this.type : null;
     }
 
     /** Colours or type changed: what Plotly drew is wrong now. */
@@ -156,8 +174,15 @@
         },
         point: (at) => {
           this.cursor = at;
+          if (at) this.drawings.move(at);
           this.want(LAST);
         },
+        grab: (at) => this.drawings.grab(at),
+        carry: (at) => {
+          this.cursor = at;
+          this.drawings.carry(at);
+        },
+        drop: (at) => this.drawings.drop(at),
       };
       this.act = {};
       for (const [name, run] of Object.entries(act)) this.act[name] = (...args) => this.series && run(...args);
@@ -195,7 +220,7 @@
       }
       const scaled = this.rescale(from, to);
       if (level >= VIEW || scaled) {
-        overlay.grid(view, series.timeframe);
+        overlay.grid(view, series.timeframe, this.percentOf(from, to));
         this.plot.place(view, this.volumeTop);
         if (from < AHEAD) series.older();
       }
@@ -217,6 +242,11 @@
       return low !== view.low || high !== view.high || top !== this.volumeTop;
     }
 
+    /** The price that per cents are of, null on another scale. */
+    percentOf(from, to) {
+      return this.scale === 'percent' && from < to ? this.series.bars[from].c : null;
+    }
+
     scene(from, to) {
       const { series, view, plot } = this;
       const { bars, last, step } = series;
@@ -228,7 +258,9 @@
       if (cursor) cursor.x = view.x(cursor.t);
       const remaining = last && !last.closed ? last.t + step - this.clock() : null;
       return {
-        view, bars, spans, last, cursor, decimals: this.decimals, timeframe: series.timeframe, type: this.type,
+        view, bars, spans, last, cursor, drawings: this.drawings, percentOf: this.percentOf(from, to),
+        shapes: this.type === 'heikin' ? this.shapes.of(series) : bars, priceSpans: this.native ? spans : [[from, to]],
+        decimals: this.decimals, timeframe: series.timeframe, type: this.type,
         volumeTop: this.volumeTop, from, to, studies: this.studies, axisWidth: this.overlay.axisWidth,
         remaining: remaining !== null && remaining > -step ? remaining : null,
       };
@@ -263,7 +295,7 @@
       } else {
         // A series that was just switched to may be drawn before it was ever painted: it has no scale yet.
         if (this.rescale(from, to)) this.want(VIEW);
-        plot.draw(drawn, view, this.type, series.revision, `${series.symbol}|${series.timeframe}`);
+        plot.draw(drawn, view, this.native, series.revision, `${series.symbol}|${series.timeframe}`);
         plot.place(view, this.volumeTop);
       }
       this.want(LAST);

@@ -14,6 +14,7 @@
     let start = null;
     let hold = 0;
     let pointing = false;
+    let taken = false; // a drawing follows the pointer
     const place = (event) => {
       const box = element.getBoundingClientRect();
       return { x: event.clientX - box.left, y: event.clientY - box.top };
@@ -25,6 +26,8 @@
       pointers.set(event.pointerId, at);
       element.setPointerCapture(event.pointerId);
       start = { ...at, area: area(at.x, at.y) };
+      taken = start.area === 'plot' && pointers.size === 1 && act.grab(at);
+      if (taken) return;
       if (event.pointerType === 'mouse') return;
       pointing = false;
       clearTimeout(hold);
@@ -41,6 +44,11 @@
       if (!before) {
         element.dataset.area = area(at.x, at.y);
         act.point(element.dataset.area === 'plot' || element.dataset.area === 'pane' ? at : null);
+        return;
+      }
+      if (taken) {
+        act.carry(at);
+        pointers.set(event.pointerId, at);
         return;
       }
       if (event.pointerType !== 'mouse' && !pointing && Math.hypot(at.x - start.x, at.y - start.y) > SLACK) clearTimeout(hold);
@@ -69,6 +77,8 @@
     }
 
     const end = (event) => {
+      if (taken && pointers.has(event.pointerId)) act.drop(place(event));
+      taken = false;
       pointers.delete(event.pointerId);
       clearTimeout(hold);
       if (event.pointerType !== 'mouse' && pointing) {

@@ -73,12 +73,17 @@
     }
 
     /** Grid lines; remembers the ticks for the labels. */
-    grid(view, timeframe) {
+    grid(view, timeframe, percentOf) {
       const ctx = this.under;
       const colors = CV.theme.colors();
       const shift = CV.format.zoneShift(timeframe);
       this.shift = shift;
       this.priceTicks = CV.ticks.prices(view.low, view.high, view.height, PRICE_GAP);
+      if (percentOf) {
+        // Round per cents, not round prices.
+        const percents = CV.ticks.prices((view.low / percentOf - 1) * 100, (view.high / percentOf - 1) * 100, view.height, PRICE_GAP);
+        this.priceTicks.values = percents.values.map((percent) => percentOf * (1 + percent / 100));
+      }
       this.timeTicks = CV.ticks.times(view.left, view.right, view.width, TIME_GAP, shift);
       this.begin(ctx);
       ctx.fillStyle = colors.grid;
@@ -95,9 +100,12 @@
       ctx.beginPath();
       ctx.rect(0, 0, view.width, view.height);
       ctx.clip();
-      if (scene.type === 'line') this.line(ctx, scene);
+      this.volumes(ctx, scene, CV.theme.colors());
+      if (scene.type === 'line' || scene.type === 'area') this.line(ctx, scene);
+      else if (scene.type === 'bars') this.ticks(ctx, scene);
       else this.candles(ctx, scene);
       CV.panes.overlays(ctx, scene.studies, scene, scene.from, scene.to);
+      scene.drawings.draw(ctx, scene.decimals);
       ctx.restore();
       CV.panes.draw(ctx, scene.studies, scene, scene.from, scene.to);
       this.axes(ctx, scene);
@@ -117,13 +125,11 @@
       ctx.globalAlpha = 1;
     }
 
-    candles(ctx, scene) {
-      const { view, bars, spans } = scene;
+    candles(ctx, { view, shapes, priceSpans }) {
       const colors = CV.theme.colors();
-      this.volumes(ctx, scene, colors);
       const body = bodyWidth(view.spacing);
-      each(spans, (i) => {
-        const bar = bars[i];
+      each(priceSpans, (i) => {
+        const bar = shapes[i];
         const x = view.x(bar.t);
         const top = Math.round(view.y(Math.max(bar.o, bar.c)));
         const bottom = Math.round(view.y(Math.min(bar.o, bar.c)));
@@ -134,10 +140,25 @@
       });
     }
 
-    line(ctx, scene) {
-      const { view, bars, spans } = scene;
+    /** Bars with a tick for open and close. */
+    ticks(ctx, { view, bars, priceSpans }) {
       const colors = CV.theme.colors();
-      this.volumes(ctx, scene, colors);
+      const arm = Math.max(1, Math.round(bodyWidth(view.spacing) / 2));
+      const thick = view.spacing > 10 ? 2 : 1;
+      each(priceSpans, (i) => {
+        const bar = bars[i];
+        const x = Math.round(view.x(bar.t) - thick / 2);
+        const high = Math.round(view.y(bar.h));
+        ctx.fillStyle = bar.c < bar.o ? colors.down : colors.up;
+        ctx.fillRect(x, high, thick, Math.max(1, Math.round(view.y(bar.l)) - high));
+        ctx.fillRect(x - arm, Math.round(view.y(bar.o)), arm, thick);
+        ctx.fillRect(x + thick, Math.round(view.y(bar.c)), arm, thick);
+      });
+    }
+
+    line(ctx, scene) {
+      const { view, bars, priceSpans: spans } = scene;
+      const colors = CV.theme.colors();
       ctx.strokeStyle = colors.accent;
       ctx.lineWidth = 2;
       ctx.lineJoin = 'round';
@@ -145,8 +166,17 @@
         if (from >= to) continue;
         ctx.beginPath();
         // One bar more on either side joins it to what Plotly drew.
-        for (let i = Math.max(0, from - 1); i < Math.min(bars.length, to + 1); i++) ctx.lineTo(view.x(bars[i].t), view.y(bars[i].c));
+        const [start, end] = [Math.max(0, from - 1), Math.min(bars.length, to + 1)];
+        for (let i = start; i < end; i++) ctx.lineTo(view.x(bars[i].t), view.y(bars[i].c));
         ctx.stroke();
+        if (scene.type !== 'area') continue;
+        ctx.lineTo(view.x(bars[end - 1].t), view.height);
+        ctx.lineTo(view.x(bars[start].t), view.height);
+        const fade = ctx.createLinearGradient(0, 0, 0, view.height);
+        fade.addColorStop(0, `${colors.accent}55`);
+        fade.addColorStop(1, `${colors.accent}00`);
+        ctx.fillStyle = fade;
+        ctx.fill();
       }
       if (!scene.last) return;
       ctx.beginPath();
@@ -167,7 +197,7 @@
         const y = view.y(price);
         // Not where the edge of the last price's tag would cut it.
         if (y < 8 || y > view.height - 6 || (y > taken.top - 5 && y < taken.top + taken.height + 5)) continue;
-        ctx.fillText(CV.format.number(price, Math.min(decimals, digits)), view.width + 8, y);
+        ctx.fillText(labelled(price, Math.min(decimals, digits), scene.percentOf), view.width + 8, y);
       }
       ctx.textAlign = 'center';
       const y = this.bottom + this.axisHeight / 2;
@@ -207,7 +237,7 @@
       if (remaining !== null) ctx.fillText(CV.format.countdown(remaining), view.width + 8, top + TAG + 5);
     }
 
-    crosshair(ctx, { view, cursor, decimals, timeframe, studies }) {
+    crosshair(ctx, { view, cursor, decimals, timeframe, studies, percentOf }) {
       const colors = CV.theme.colors();
       const x = Math.round(cursor.x) + 0.5;
       const y = Math.round(cursor.y) + 0.5;
@@ -226,7 +256,7 @@
       ctx.textAlign = 'left';
       const pane = studies.panes.find((one) => one.scale && cursor.y > one.top && cursor.y <= one.top + one.height);
       const value = pane ? CV.panes.spell(pane.study, pane.study.columns[0], pane.value(cursor.y), decimals)
-        : CV.format.number(view.price(cursor.y), decimals);
+        : labelled(view.price(cursor.y), decimals, percentOf);
       ctx.fillText(value, view.width + 8, y + 0.5);
       const text = CV.format.moment(cursor.t, timeframe);
       const width = ctx.measureText(text).width + 16;
@@ -238,6 +268,9 @@
   }
 
   const font = (weight) => `${weight || 400} ${SIZE}px ${CV.theme.colors().font}`;
+
+  /** A price on its axis, or how far it is from the first bar in view. */
+  const labelled = (price, decimals, percentOf) => (percentOf ? CV.format.percent((price / percentOf - 1) * 100) : CV.format.number(price, decimals));
 
   function each(spans, visit) {
     for (const [from, to] of spans) for (let i = from; i < to; i++) visit(i);

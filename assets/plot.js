@@ -42,7 +42,7 @@
       return false;
     }
 
-    /** Draw `bars` (two or more, closed). Costs some 40 ms at 600. */
+    /** Draw `bars` (two or more, closed); `type` null: their volume alone. Costs some 40 ms at 600. */
     draw(bars, view, type, revision, key) {
       const { step } = view;
       const colors = CV.theme.colors();
@@ -76,7 +76,9 @@
         yaxis2: { ...axis, range: [base.low, base.high], overlaying: 'y' },
       };
       const x = bars.map((bar) => bar.t);
-      window.Plotly.react(this.element, [volume(x, bars, colors), price(x, bars, type, colors)], layout, CONFIG);
+      const traces = [volume(x, bars, colors)];
+      if (type) traces.push(price(x, bars, type, colors));
+      window.Plotly.react(this.element, traces, layout, CONFIG);
       Object.assign(this, { from: x[0], to: x[x.length - 1], revision, key });
       this.element.style.visibility = '';
     }
@@ -89,7 +91,7 @@
       const sx = ((base.right - base.left) / (view.right - view.left)) * (view.width / base.width);
       const tx = view.x(base.left);
       const sy = ((base.high - base.low) / (view.high - view.low)) * (view.height / base.height);
-      move(plots.xy2, sx, sy, tx, view.y(base.high));
+      if (plots.xy2) move(plots.xy2, sx, sy, tx, view.y(base.high));
       const volumeScale = (base.volume / volumeTop) * (view.height / base.height);
       move(plots.xy, sx, volumeScale, tx, view.height - base.height * volumeScale);
     }

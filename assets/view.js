@@ -23,6 +23,7 @@
       this.manual = null; // {low, high} once the user scaled the price axis
       this.low = 0;
       this.high = 1;
+      this.log = false;
     }
 
     get left() {
@@ -38,10 +39,12 @@
     }
 
     y(price) {
+      if (this.log) return ((ln(this.high) - ln(price)) / (ln(this.high) - ln(this.low))) * this.height;
       return ((this.high - price) / (this.high - this.low)) * this.height;
     }
 
     price(y) {
+      if (this.log) return Math.exp(ln(this.high) - (y / this.height) * (ln(this.high) - ln(this.low)));
       return this.high - (y / this.height) * (this.high - this.low);
     }
 
@@ -103,12 +106,23 @@
         if (bars[i].h > high) high = bars[i].h;
       }
       if (low > high) return;
+      if (this.log) {
+        const range = ln(high) - ln(low) || 0.001;
+        this.low = Math.exp(ln(low) - range * PAD_BOTTOM);
+        this.high = Math.exp(ln(high) + ((ln(high) - ln(this.low)) * PAD_TOP) / Math.max(PAD_TOP, this.height - PAD_TOP));
+        return;
+      }
       const span = high - low || Math.abs(high) * 0.001 || 1;
       this.low = low - span * PAD_BOTTOM;
       this.high = high + ((high - this.low) * PAD_TOP) / Math.max(PAD_TOP, this.height - PAD_TOP);
     }
 
     scalePrice(factor) {
+      if (this.log) {
+        const [centre, reach] = [(ln(this.high) + ln(this.low)) / 2, ((ln(this.high) - ln(this.low)) / 2) * factor];
+        this.manual = { low: Math.exp(centre - reach), high: Math.exp(centre + reach) };
+        return;
+      }
       const middle = (this.high + this.low) / 2;
       const half = ((this.high - this.low) / 2) * factor;
       this.manual = { low: middle - half, high: middle + half };
@@ -116,10 +130,18 @@
 
     shiftPrice(pixels) {
       if (!this.manual) return;
+      if (this.log) {
+        const times = Math.exp((pixels / this.height) * (ln(this.high) - ln(this.low)));
+        this.manual = { low: this.low * times, high: this.high * times };
+        return;
+      }
       const by = (pixels / this.height) * (this.high - this.low);
       this.manual = { low: this.low + by, high: this.high + by };
     }
   }
+
+  // A price of nothing has no logarithm.
+  const ln = (price) => Math.log(Math.max(price, 1e-300));
 
   CV.View = View;
 })();

@@ -28,6 +28,8 @@ def chart() -> html.Div:
                 **attrs(aria_label="Price chart. Arrow keys pan, plus and minus zoom, End shows the newest candle."),
             ),
             legend,
+            # Filled by drawings.js: its tools.
+            html.Div(id="tools", hidden=True, role="toolbar", **attrs(aria_label="Drawing")),
             # Filled by studies.js: a line for each indicator.
             html.Div(id="studies"),
             html.Div("Loading older candles…", id="chart-older", hidden=True),

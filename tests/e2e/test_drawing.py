@@ -1,0 +1,142 @@
+"""Ways to draw prices, scales, and what users draw themselves."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser import Terminal
+
+pytestmark = pytest.mark.e2e
+
+INK = """(() => {
+  const canvas = document.querySelector('.chart-over');
+  const { data } = canvas.getContext('2d').getImageData(0, 60, CV.app.chart.view.width - 80, CV.app.chart.view.height - 120);
+  let n = 0;
+  for (let i = 3; i < data.length; i += 4) n += data[i] > 0;
+  return n;
+})()"""
+
+
+@pytest.fixture
+def chart(terminal: Terminal) -> Iterator[Terminal]:
+    terminal.open("/t/BTC-USDT")
+    terminal.drawn()
+    yield terminal
+    terminal.page.evaluate("localStorage.removeItem('cryptoviz.drawings')")
+
+
+@pytest.mark.parametrize("kind", ["heikin", "bars", "area", "line", "candles"])
+def test_types(kind: str, chart: Terminal) -> None:
+    chart.page.click(f"#toolbar [data-type={kind}]")
+    chart.until(f"CV.app.chart.type === '{kind}' && CV.app.chart.plot.to !== null")
+    assert chart.page.get_attribute(f"#toolbar [data-type={kind}]", "aria-pressed") == "true"
+    assert (f"type={kind}" in chart.page.url) == (kind != "candles")
+    own = kind in ("heikin", "bars", "area")
+    # What Plotly does not draw is on the canvas: many more pixels than the forming bar's.
+    chart.until(f"{INK} > {3000 if own else 50}")
+    traces = chart.value("CV.app.chart.plot.element.data.length")
+    assert traces == (1 if own else 2)
+
+
+def test_heikin_ashi_is_what_it_is_defined_as(chart: Terminal) -> None:
+    chart.page.click("#toolbar [data-type=heikin]")
+    chart.page.wait_for_timeout(200)
+    wrong = chart.value(
+        """(() => {
+          const { bars } = CV.app.series;
+          const shapes = CV.app.chart.shapes.of(CV.app.series);
+          const near = (a, b) => Math.abs(a - b) < 1e-9 * Math.abs(b);
+          return shapes.filter((s, i) => i && !(near(s.c, (bars[i].o + bars[i].h + bars[i].l + bars[i].c) / 4)
+            && near(s.o, (shapes[i - 1].o + shapes[i - 1].c) / 2) && s.h >= Math.max(s.o, s.c, bars[i].h) && s.l <= Math.min(s.o, s.c, bars[i].l))).length;
+        })()"""
+    )
+    assert wrong == 0
+
+
+def test_scales(chart: Terminal) -> None:
+    chart.page.click("#toolbar [data-scale=log]")
+    chart.until("CV.app.chart.view.log")
+    chart.page.wait_for_timeout(300)
+    # Equal ratios are equally far, and a price comes back from its pixel.
+    even = chart.value(
+        """(() => {
+          const { view } = CV.app.chart;
+          const [a, b, c] = [view.low, Math.sqrt(view.low * view.high), view.high].map((p) => view.y(p));
+          return Math.abs((a - b) - (b - c)) < 1e-6 && Math.abs(view.price(view.y(view.low * 1.001)) / (view.low * 1.001) - 1) < 1e-9;
+        })()"""
+    )
+    assert even
+    chart.page.click("#toolbar [data-scale=percent]")
+    chart.until("!CV.app.chart.view.log && CV.app.chart.scale === 'percent'")
+    assert "scale=percent" in chart.page.url
+    chart.page.reload()
+    chart.ready()
+    assert chart.value("CV.app.chart.scale") == "percent"
+
+
+def drawings(chart: Terminal) -> list[dict[str, object]]:
+    return list(chart.value("CV.app.chart.drawings.kept"))
+
+
+def test_a_trend_line_is_drawn_moved_kept_and_removed(chart: Terminal) -> None:
+    page = chart.page
+    box = page.locator(".chart-over").bounding_box()
+    assert box is not None
+    x, y = box["x"], box["y"]
+    page.click("#draw-button")
+    page.click("#tools [aria-label='Trend line']")
+    page.mouse.click(x + 200, y + 200)
+    page.mouse.move(x + 300, y + 250)
+    page.mouse.click(x + 400, y + 300)
+    (line,) = drawings(chart)
+    assert line["kind"] == "trend"
+    before = chart.value("CV.app.chart.drawings.kept[0].points.map((one) => CV.app.chart.view.y(one.p))")
+    assert before == pytest.approx([200, 300], abs=2)
+    right = chart.value("CV.app.chart.view.right")
+    page.mouse.move(x + 300, y + 250)
+    page.mouse.down()
+    page.mouse.move(x + 300, y + 290, steps=4)
+    page.mouse.up()
+    after = chart.value("CV.app.chart.drawings.kept[0].points.map((one) => CV.app.chart.view.y(one.p))")
+    assert after == pytest.approx([240, 340], abs=4)
+    assert chart.value("CV.app.chart.view.right") - right < 120_000, "the chart stayed where it was"
+    page.reload()
+    chart.ready()
+    assert len(drawings(chart)) == 1
+    page.click("#strip [data-symbol='ETH/USDT']")
+    chart.until("CV.app.series.symbol === 'ETH/USDT'")
+    assert drawings(chart) == []
+    page.click("#strip [data-symbol='BTC/USDT']")
+    chart.until("CV.app.chart.drawings.kept.length === 1")
+    chart.drawn()
+    page.evaluate("CV.app.chart.drawings.chosen = CV.app.chart.drawings.kept[0]")
+    page.keyboard.press("Delete")
+    assert drawings(chart) == []
+
+
+def test_every_tool(chart: Terminal) -> None:
+    page = chart.page
+    box = page.locator(".chart-over").bounding_box()
+    assert box is not None
+    x, y = box["x"], box["y"]
+    page.click("#draw-button")
+    for n, name in enumerate(("Rectangle", "Fibonacci retracement", "Measure")):
+        page.click(f"#tools [aria-label='{name}']")
+        page.mouse.move(x + 150 + 60 * n, y + 150)
+        page.mouse.down()
+        page.mouse.move(x + 350 + 60 * n, y + 300, steps=5)
+        page.mouse.up()
+    page.click("#tools [aria-label='Horizontal line']")
+    page.mouse.click(x + 500, y + 330)
+    page.click("#tools [aria-label='Text']")
+    page.mouse.click(x + 420, y + 120)
+    page.wait_for_selector(".note-input:focus")
+    page.keyboard.type("<b>resistance</b>")
+    page.keyboard.press("Enter")
+    kinds = [one["kind"] for one in drawings(chart)]
+    assert kinds == ["box", "fib", "level", "note"], "a measure goes with the next tool"
+    page.wait_for_timeout(300)
+    page.keyboard.press("Escape")
+    page.mouse.click(x + 620, y + 80)
+    page.click("#tools [aria-label^='Remove']")
+    assert drawings(chart) == []
