@@ -47,7 +47,8 @@ def test_heikin_ashi_is_what_it_is_defined_as(chart: Terminal) -> None:
           const shapes = CV.app.chart.shapes.of(CV.app.series);
           const near = (a, b) => Math.abs(a - b) < 1e-9 * Math.abs(b);
           return shapes.filter((s, i) => i && !(near(s.c, (bars[i].o + bars[i].h + bars[i].l + bars[i].c) / 4)
-            && near(s.o, (shapes[i - 1].o + shapes[i - 1].c) / 2) && s.h >= Math.max(s.o, s.c, bars[i].h) && s.l <= Math.min(s.o, s.c, bars[i].l))).length;
+            && near(s.o, (shapes[i - 1].o + shapes[i - 1].c) / 2)
+            && s.h >= Math.max(s.o, s.c, bars[i].h) && s.l <= Math.min(s.o, s.c, bars[i].l))).length;
         })()"""
     )
     assert wrong == 0

