@@ -38,6 +38,7 @@
       this.latest = find('#chart-latest');
       this.message = find('#chart-message');
       this.older = find('#chart-older');
+      this.help = new CV.Help(root);
       this.controls(find);
       this.markets.onChange((symbol) => symbol === this.symbol && this.digits());
       addEventListener('popstate', () => this.show(this.address()));

@@ -14,8 +14,9 @@ from pipeline.indicators.registry import Entry, Value
 from pipeline.store.read import CandleRow, IndicatorRow, Reader
 from pipeline.timeframes import MINUTE, TIMEFRAMES
 
-#: Bars before the first one asked for: recursive averages forget their start to 1e-9 in 20 times their length.
-_FORGET: Final = 20
+#: Bars before the first one asked for: Wilder's average forgets its start to 1e-13 in 30 times its length. In 20 times it is 2e-9, and
+#: the same bar differed between a short answer and a long one.
+_FORGET: Final = 30
 _WARM: Final = 500
 _WARMEST: Final = 5000
 #: Results kept: those of a dozen charts. A newly closed bar makes another key, so nothing has to be thrown out in time.

@@ -113,6 +113,11 @@ class Line:
         one.close()
 
     def cut(self) -> None:
+        """Waits for a connection to cut, longer than the client does at the most."""
+        end = time.monotonic() + 6
+        while not self._open and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(0.05)  # for the handshake: a line that carries nothing is not worth cutting
         with self._lock:
             ends, self._open = self._open, []
         self.cuts += 1 if ends else 0
@@ -122,7 +127,8 @@ class Line:
 
     def close(self) -> None:
         self._listener.close()
-        self.cut()
+        if self._open:
+            self.cut()
 
 
 @pytest.fixture
@@ -151,6 +157,8 @@ def published(
         time.sleep(0.05)
 
 
+# A socket that was cut in the midst of its handshake is closed by the collector of garbage: the library's, and not ours to close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_hundred_drops_and_nothing_missing_or_doubled(
     server: Web, line: Line, live: LivePublisher, store: Store
 ) -> None:
@@ -179,6 +187,7 @@ def test_a_hundred_drops_and_nothing_missing_or_doubled(
     assert seen == [str(n) for n in range(TRADES)]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_the_bridge_forgot_comes_over_rest(
     server: Web, line: Line, live: LivePublisher, store: Store, redis_url: str
 ) -> None:
@@ -187,8 +196,11 @@ def test_what_the_bridge_forgot_comes_over_rest(
     done = threading.Event()
 
     async def listen() -> None:
-        async with AsyncCryptoViz(f"http://127.0.0.1:{line.port}") as viz:
-            async for message in viz.live("trades", "btc-usdt"):
+        async with (
+            AsyncCryptoViz(f"http://127.0.0.1:{line.port}") as viz,
+            contextlib.aclosing(viz.live("trades", "btc-usdt")) as messages,  # type: ignore[type-var]
+        ):
+            async for message in messages:
                 seen.append(message)
                 if message.data.trade_id == str(TRADES - 1):
                     done.set()
@@ -198,10 +210,12 @@ def test_what_the_bridge_forgot_comes_over_rest(
         client.flushdb()
         live.publish({})
 
-    threading.Thread(target=lambda: asyncio.run(listen()), daemon=True).start()
+    thread = threading.Thread(target=lambda: asyncio.run(listen()), daemon=True)
+    thread.start()
     wait_for_client(server)
     published(live, store, line, 4, forget)
     assert done.wait(60), f"{len(seen)} came"
+    thread.join(10)
     client.close()
     assert [message.data.trade_id for message in seen] == [str(n) for n in range(TRADES)]
     assert any(message.seq is None for message in seen), "some were fetched"

@@ -141,3 +141,11 @@ def test_every_tool(chart: Terminal) -> None:
     page.mouse.click(x + 620, y + 80)
     page.click("#tools [aria-label^='Remove']")
     assert drawings(chart) == []
+
+
+def test_the_sheet_of_keys(chart: Terminal) -> None:
+    chart.page.keyboard.press("?")
+    chart.page.wait_for_selector("#help[open]")
+    assert "Choose a symbol" in chart.text("#help")
+    chart.page.click("#help button")
+    assert not chart.page.is_visible("#help")

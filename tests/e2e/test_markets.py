@@ -4,6 +4,7 @@ import pytest
 
 from tests.browser import Terminal
 from tests.e2e.conftest import Stack
+from tests.stack import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -32,12 +33,15 @@ def number(text: str) -> float:
 
 
 def test_sorted_by_what_is_clicked(stack: Stack, markets: Terminal) -> None:
-    volumes = [number(text) for text in column(markets, "volume")]
-    assert volumes == sorted(volumes, reverse=True)
-    assert len(volumes) == len(stack.api("crypto/symbols")["symbols"])
+    def falls(name: str) -> bool:
+        found = [number(text) for text in column(markets, name)]
+        return found == sorted(found, reverse=True)
+
+    # Figures move between two looks at the order, which are a second apart.
+    assert eventually(lambda: falls("volume"), 10)
+    assert len(column(markets, "volume")) == len(stack.api("crypto/symbols")["symbols"])
     markets.page.click("#markets th[data-field=change] button")
-    changes = [number(text) for text in column(markets, "change")]
-    assert changes == sorted(changes, reverse=True)
+    assert eventually(lambda: falls("change"), 10)
     assert markets.page.get_attribute("#markets th[data-field=change]", "aria-sort") == "descending"
     markets.page.click("#markets th[data-field=symbol] button")
     names = markets.page.locator("#markets .markets-table tbody th a").all_inner_texts()
