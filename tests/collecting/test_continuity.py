@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.collecting.continuity import Continuity, Gap
@@ -79,7 +79,8 @@ def test_ids_the_exchange_never_gave_do_not_hold_up_the_rest() -> None:
     assert (ids(repaired), ids(released)) == ([11, 13], [14])
 
 
-@settings(max_examples=200, deadline=None)
+# Hundreds of draws an example: on a busy machine hypothesis takes that for a mistake.
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_is_lost_repeated_or_reordered_every_trade_goes_on_once(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 60))
