@@ -46,6 +46,8 @@ def test_types(chart: Terminal) -> None:
         assert chart.value("CV.app.chart.plot.element.data.length") == (1 if own else 2)
         if kind == "heikin":
             assert chart.value(WRONG) == 0
+    # Looking at the pixels that often is ours, and Chromium has an opinion on it.
+    chart.problems[:] = [one for one in chart.problems if "willReadFrequently" not in one]
 
 
 def test_scales(chart: Terminal) -> None:
