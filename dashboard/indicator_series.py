@@ -11,7 +11,8 @@ import msgspec
 from pipeline.bus.topics import INDICATOR_TYPES
 from pipeline.indicators.bar import Bar, Figures
 from pipeline.indicators.registry import Entry, Value
-from pipeline.store.read import CandleRow, IndicatorRow, Reader
+from pipeline.store.read import Reader
+from pipeline.store.rows import CandleRow, IndicatorRow
 from pipeline.timeframes import MINUTE, TIMEFRAMES
 
 #: Bars before the first one asked for: Wilder's average forgets its start to 1e-13 in 30 times its length. In 20 times it is 2e-9, and

@@ -1,36 +1,15 @@
 """A candle series as it is now: what is stored, and the forming candle that is not stored yet."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import msgspec
 
 from pipeline.live import LiveReader, channel
-from pipeline.store.read import CandleRow, Reader
+from pipeline.live_messages import CandleMessage
+from pipeline.store.read import Reader
+from pipeline.store.rows import CandleRow
 
-
-class _Forming(msgspec.Struct):
-    """The forming candle as the live bridge keeps it (pipeline.live_messages.candle_data)."""
-
-    exchange: str
-    symbol: str
-    timeframe: str
-    window_start: int
-    window_end: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    closed: bool
-    trade_count: int
-    first_trade_ts: int | None
-    last_trade_ts: int | None
-    complete: bool
-    source: str
-
-
-_decode = msgspec.json.Decoder(_Forming).decode
+_decode = msgspec.json.Decoder(CandleMessage).decode
 
 
 class Series:

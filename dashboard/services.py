@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import redis
 from flask import Flask, current_app
 
+from dashboard.gauges import Gauges
 from dashboard.indicator_series import IndicatorSeries
 from dashboard.series import Series
 from pipeline import followed
@@ -35,6 +36,7 @@ class Services:
     articles: ArticleReader
     moods: Moods
     aftermath: Aftermath
+    gauges: Gauges
 
     def followed(self) -> Followed:
         return followed.read(self.redis, self.settings)
@@ -47,6 +49,7 @@ def mount(server: Flask, settings: Settings) -> None:
     live = LiveReader(client)
     pool = engine(settings.database_url)
     reader = Reader(pool, Cold(settings.cold_url, pool, _aside) if settings.cold_url else None)
+    moods = Moods(pool)
     server.config[_KEY] = Services(
         settings,
         client,
@@ -55,8 +58,9 @@ def mount(server: Flask, settings: Settings) -> None:
         Series(reader, live),
         IndicatorSeries(reader),
         ArticleReader(pool),
-        Moods(pool),
+        moods,
         Aftermath(pool),
+        Gauges(reader, moods),
     )
 
 

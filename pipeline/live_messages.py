@@ -1,5 +1,6 @@
 """model → the `data` of WebSocket messages (CONTRACT §3), as JSON bytes without line breaks."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -8,6 +9,27 @@ from pipeline.model import Article, Candle, Indicator, Ticker, Trade
 from pipeline.wire import indicator_record, number
 
 _encode = msgspec.json.Encoder().encode
+
+
+class CandleMessage(msgspec.Struct):
+    """What `candle_data` wrote, read again. Times in ms; what CONTRACT §3 does not demand may be missing."""
+
+    exchange: str
+    symbol: str
+    timeframe: str
+    window_start: int
+    window_end: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    closed: bool
+    trade_count: int = 0
+    first_trade_ts: int | None = None
+    last_trade_ts: int | None = None
+    complete: bool = True
+    source: str = ""
 
 
 def trade_data(t: Trade) -> bytes:

@@ -18,7 +18,7 @@ from pipeline.news.study import Finding
 from pipeline.store.articles import ArticleRow
 from pipeline.store.currencies import Currency
 from pipeline.store.moods import MoodRow
-from pipeline.store.read import CandleRow, GapRow, IndicatorRow, QualityRow, TradeRow
+from pipeline.store.rows import CandleRow, GapRow, IndicatorRow, QualityRow, TradeRow
 from pipeline.timeframes import TIMEFRAMES
 
 routes = Blueprint("openapi", __name__, url_prefix="/api/v1")

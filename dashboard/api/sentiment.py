@@ -1,11 +1,9 @@
 """The mood of the news, of a coin or of all of it: as a series, as a gauge of fear and greed, and what prices did after news."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-import msgspec
 from flask import Blueprint, Response, request
 
 from dashboard.api import parameters
@@ -13,16 +11,11 @@ from dashboard.api.answers import ok
 from dashboard.api.news import coin
 from dashboard.api.parameters import Cursor
 from dashboard.services import services
-from pipeline.news import gauge
 from pipeline.news.mood import HALF_LIVES, MARKET
 from pipeline.news.study import study
 
 routes = Blueprint("sentiment", __name__, url_prefix="/api/v1/sentiment")
 _DEFAULT: Final = "1h"
-#: Daily candles that the gauge looks at: those it ranks, and those that the oldest of these needs.
-_DAYS: Final = gauge.DAYS + gauge.MONTH + 2
-#: Coins that stand for the market.
-_COINS: Final = 20
 
 
 @routes.get("")
@@ -47,15 +40,7 @@ def fear_and_greed() -> Response:
     """Of `symbol` (a token, or a symbol for its base), or of the market without one: of the coins that are followed."""
     given = request.args.get("symbol", "").strip()
     name = coin(given) if given else MARKET
-    symbols = [symbol for base, symbol in _followed().items() if name in (MARKET, base)][:_COINS]
-    parts = [gauge.market(_days(symbol)) for symbol in symbols]
-    found = gauge.together(parts) if name == MARKET else [part for of_coin in parts for part in of_coin]
-    mood = services().moods.page(name, "1d", limit=1, ascending=False)
-    if mood and (of_news := gauge.sentiment(mood[0].value, mood[0].articles)) is not None:
-        found.insert(0, of_news)
-    return ok(
-        {"coin": name, **(msgspec.to_builtins(gauge.gauge(found)) or {"value": None, "label": None, "parts": []})}
-    )
+    return ok(services().gauges.of(parameters.exchange(), name, _followed()))
 
 
 @routes.get("/study")
@@ -76,11 +61,6 @@ def _followed() -> dict[str, str]:
     for symbol in services().followed().symbols:
         found.setdefault(symbol.partition("/")[0].lower(), symbol)
     return found
-
-
-def _days(symbol: str) -> Sequence[tuple[float, float]]:
-    rows = services().reader.candles(parameters.exchange(), symbol, "1d", limit=_DAYS, ascending=False)
-    return [(float(row.close), float(row.volume)) for row in reversed(rows)]
 
 
 def _whole(name: str, default: int, most: int) -> int:

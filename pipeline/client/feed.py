@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.client.calls import Refused
 from pipeline.client.rows import Candle, Trade
+from pipeline.live_messages import CandleMessage
 from pipeline.symbols import parse_symbol
 
 
@@ -61,25 +62,6 @@ class _Trade(msgspec.Struct):
     amount: Decimal
     side: str
     timestamp: int
-
-
-class _Candle(msgspec.Struct):
-    exchange: str
-    symbol: str
-    timeframe: str
-    window_start: int
-    window_end: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    closed: bool
-    trade_count: int = 0
-    first_trade_ts: int | None = None
-    last_trade_ts: int | None = None
-    complete: bool = True
-    source: str = ""
 
 
 class _Series:
@@ -207,7 +189,7 @@ def _data(found: _Envelope) -> Any:
         t = msgspec.json.decode(found.data, type=_Trade)
         return Trade(_moment(t.timestamp), t.exchange, t.symbol, t.trade_id, t.price, t.amount, t.side)
     if found.type == "candle":
-        c = msgspec.json.decode(found.data, type=_Candle)
+        c = msgspec.json.decode(found.data, type=CandleMessage)
         first, last = c.first_trade_ts, c.last_trade_ts
         return Candle(
             _moment(c.window_start), _moment(c.window_end), c.exchange, c.symbol, c.timeframe, c.open, c.high, c.low, c.close, c.volume,

@@ -108,11 +108,11 @@ class Rows(list[T]):
         """Name → cells. Decimals are floats unless `exact`."""
         if not self:
             return {}
-        names = self[0].__struct_fields__
-        keep = exact or (lambda cell: float(cell) if isinstance(cell, Decimal) else cell)
-        if keep is True:
-            return {name: [getattr(row, name) for row in self] for name in names}
-        return {name: [keep(getattr(row, name)) for row in self] for name in names}
+
+        def cell(value: Any) -> Any:
+            return float(value) if isinstance(value, Decimal) and not exact else value
+
+        return {name: [cell(getattr(row, name)) for row in self] for name in self[0].__struct_fields__}
 
     def pandas(self, exact: bool = False) -> "pd.DataFrame":
         """Indexed by the first column, which is the time."""

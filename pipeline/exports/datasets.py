@@ -5,7 +5,11 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from pipeline.store.columns import CANDLE_COLUMNS
-from pipeline.store.read import CandleRow, IndicatorRow, QualityRow, TradeRow
+from pipeline.store.rows import CandleRow, IndicatorRow, QualityRow, TradeRow
+
+#: A spreadsheet takes a text that begins like this for a formula.
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_SPELLED: Final = ", ".join(f"chr({ord(one)})" for one in FORMULA)
 
 
 class Dataset(NamedTuple):
@@ -54,8 +58,7 @@ class Dataset(NamedTuple):
         if kind == "time" and self.free_text:
             return f"replace(replace({name}::text, ' ', 'T'), '+00', 'Z')"
         if kind == "text":
-            # A spreadsheet takes a text that begins like this for a formula.
-            return f"CASE WHEN {name} ~ '^[-=+@\\t\\r]' THEN '''' || {name} ELSE {name} END"
+            return f"CASE WHEN left({name}, 1) IN ({_SPELLED}) THEN '''' || {name} ELSE {name} END"
         if kind == "list":
             return f"(SELECT string_agg(one, ' ') FROM jsonb_array_elements_text({name}) AS one)"  # noqa: S608
         return name

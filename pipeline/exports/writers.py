@@ -11,11 +11,9 @@ from typing import IO, Any, Final, Protocol
 import msgspec
 
 from pipeline.errors import SetupError
+from pipeline.exports.datasets import FORMULA
 from pipeline.wire import number
 
-FORMATS: Final = ("csv", "parquet", "jsonl", "xlsx")
-#: A spreadsheet takes a text that begins like this for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 #: Rows of a sheet, as Excel has it, less the heads.
 _SHEET: Final = 1_048_575
 #: Digits that a spreadsheet's numbers have; what has more is text there.
@@ -48,7 +46,7 @@ def cell(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(value)
     text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
 
 
 class Csv:
@@ -196,9 +194,11 @@ class Xlsx:
         self._book.close()
 
 
+#: Format → writer of it, the default first.
 WRITERS: Final[dict[str, Callable[[Any, Mapping[str, str]], Writer]]] = {
     "csv": Csv,
-    "jsonl": JsonLines,
     "parquet": Parquet,
+    "jsonl": JsonLines,
     "xlsx": Xlsx,
 }
+FORMATS: Final = tuple(WRITERS)

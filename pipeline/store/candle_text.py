@@ -47,7 +47,7 @@ _decode: Final = msgspec.json.Decoder(list[_Line]).decode
 
 
 def cells(exchange: str, symbol: str, timeframe: str, lines: Iterable[str]) -> list[tuple[Any, ...]]:
-    """In the order of `pipeline.store.read.CandleRow`."""
+    """In the order of `pipeline.store.rows.CandleRow`."""
     length = _LENGTHS[timeframe]
     return [
         (

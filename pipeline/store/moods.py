@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Engine, text
 
 from pipeline.news.mood import HALF_LIVES, REACH, Mood, Scored
+from pipeline.store.paging import within
 
 
 class MoodRow(msgspec.Struct):
@@ -69,14 +70,9 @@ class Moods:
         after: datetime | None = None,
     ) -> list[MoodRow]:
         """Up to `limit` buckets with start ≤ time ≤ end, in order, those past `after` only."""
-        where = {
-            "time >= :start": start is not None,
-            "time <= :end": end is not None,
-            f"time {'>' if ascending else '<'} :after": after is not None,
-        }
-        conditions = " AND ".join(["coin = :coin", "timeframe = :timeframe", *(c for c, on in where.items() if on)])
+        where = ["coin = :coin", "timeframe = :timeframe", *within("time", ascending, start, end, after)]
         order = "ASC" if ascending else "DESC"
-        sql = f"SELECT {_ROW} FROM sentiment WHERE {conditions} ORDER BY time {order} LIMIT :limit"  # noqa: S608
+        sql = f"SELECT {_ROW} FROM sentiment WHERE {' AND '.join(where)} ORDER BY time {order} LIMIT :limit"  # noqa: S608
         values: dict[str, Any] = {
             "coin": coin, "timeframe": timeframe, "limit": limit, "start": start, "end": end, "after": after,
         }  # fmt: skip

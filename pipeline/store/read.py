@@ -1,4 +1,4 @@
-"""Every read query. Rows are structs in the order and spelling of CONTRACT §2, with exact Decimals and UTC datetimes.
+"""Every read query, to rows (rows.py).
 
 Paging is by key (`after`), never by offset: a page costs the same wherever it lies, and rows that arrive meanwhile move nothing.
 """
@@ -6,10 +6,8 @@ Paging is by key (`after`), never by offset: a page costs the same wherever it l
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final, NamedTuple, TypeVar
 
-import msgspec
 from sqlalchemy import Engine, text
 
 from pipeline.store import candle_text
@@ -17,100 +15,9 @@ from pipeline.store.cold import Cold, Wanted, direct
 from pipeline.store.columns import CANDLE_COLUMNS, TRADE_COLUMNS
 from pipeline.store.currencies import Currency
 from pipeline.store.engine import engine
+from pipeline.store.paging import within
+from pipeline.store.rows import CandleRow, GapRow, IndicatorRow, QualityRow, SpanRow, TradeRow
 from pipeline.timeframes import TIMEFRAMES
-
-
-class CandleRow(msgspec.Struct, gc=False):
-    window_start: datetime
-    window_end: datetime
-    exchange: str
-    symbol: str
-    timeframe: str
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    trade_count: int
-    closed: bool
-    first_trade_ts: datetime | None
-    last_trade_ts: datetime | None
-    duration_ms: int | None
-    source: str
-    created_at: datetime
-    complete: bool
-
-
-class TradeRow(msgspec.Struct, gc=False):
-    event_ts: datetime
-    exchange: str
-    symbol: str
-    trade_id: str
-    price: Decimal
-    amount: Decimal
-    side: str
-    created_at: datetime
-
-
-class IndicatorRow(msgspec.Struct, omit_defaults=True):
-    """Figures that are not set are left out of the answer (CONTRACT §2)."""
-
-    time: datetime
-    symbol: str
-    timeframe: str
-    indicator_type: str
-    created_at: datetime
-    value: float | None = None
-    value_signal: float | None = None
-    value_histogram: float | None = None
-    upper_band: float | None = None
-    middle_band: float | None = None
-    lower_band: float | None = None
-    support_level: float | None = None
-    resistance_level: float | None = None
-    support_strength: float | None = None
-    resistance_strength: float | None = None
-
-
-class SpanRow(msgspec.Struct):
-    """What a stretch of a series amounts to; None where there is no candle."""
-
-    open: Decimal | None
-    high: Decimal | None
-    low: Decimal | None
-    volume: Decimal | None
-
-
-class QualityRow(msgspec.Struct):
-    """One symbol's hour in the ledger. Where ids do not count up, what is expected and missing is unknown."""
-
-    hour: datetime
-    exchange: str
-    symbol: str
-    trades_expected: int | None
-    trades_stored: int
-    trades_missing: int | None
-    trades_repaired: int
-    duplicates: int
-    gaps: int
-    candles_checked: int
-    candles_mismatched: int
-    lag_p50_ms: int | None
-    lag_p99_ms: int | None
-    updated_at: datetime
-
-
-class GapRow(msgspec.Struct):
-    """Trades that are missing for good: ids `first_id`…`last_id`, between two trades of these times."""
-
-    exchange: str
-    symbol: str
-    first_id: int
-    last_id: int
-    starts_at: datetime
-    ends_at: datetime
-    reason: str
-    noted_at: datetime
 
 
 class TradeKey(NamedTuple):
@@ -234,16 +141,10 @@ class Reader:
     ) -> list[CandleRow]:
         """Up to `limit` candles with start ≤ window_start ≤ end, in order, those past `after` only."""
         where = ["exchange = :exchange", "symbol = :symbol", "timeframe = :timeframe"]
-        values: dict[str, Any] = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "limit": limit}
-        if start is not None:
-            where.append("window_start >= :start")
-            values["start"] = start
-        if end is not None:
-            where.append("window_start <= :end")
-            values["end"] = end
-        if after is not None:
-            where.append(f"window_start {'>' if ascending else '<'} :after")
-            values["after"] = after
+        values: dict[str, Any] = {
+            "exchange": exchange, "symbol": symbol, "timeframe": timeframe, "limit": limit, "start": start, "end": end, "after": after,
+        }  # fmt: skip
+        where += within("window_start", ascending, start, end, after)
         order = "ASC" if ascending else "DESC"
         sql = f"SELECT {candle_text.LINE} FROM candles WHERE {' AND '.join(where)} ORDER BY window_start {order} LIMIT :limit"  # noqa: S608
         lines = (line for (line,) in self._rows(sql, values))
@@ -267,13 +168,8 @@ class Reader:
     ) -> list[TradeRow]:
         """Up to `limit` trades with start ≤ event_ts ≤ end, in order, those past `after` only."""
         where = ["exchange = :exchange", "symbol = :symbol"]
-        values: dict[str, Any] = {"exchange": exchange, "symbol": symbol, "limit": limit}
-        if start is not None:
-            where.append("event_ts >= :start")
-            values["start"] = start
-        if end is not None:
-            where.append("event_ts <= :end")
-            values["end"] = end
+        values: dict[str, Any] = {"exchange": exchange, "symbol": symbol, "limit": limit, "start": start, "end": end}
+        where += within("event_ts", ascending, start, end)
         if after is not None:
             # The first condition follows from the second, and is the one that the index understands.
             sign = ">" if ascending else "<"
@@ -333,17 +229,10 @@ class Reader:
         """Up to `limit` bars of one indicator with start ≤ time ≤ end, in order, those past `after` only."""
         where = ["exchange = :exchange", "symbol = :symbol", "timeframe = :timeframe", "indicator_type = :type"]
         values: dict[str, Any] = {
-            "exchange": exchange, "symbol": symbol, "timeframe": timeframe, "type": type_, "limit": limit,
+            "exchange": exchange, "symbol": symbol, "timeframe": timeframe, "type": type_, "limit": limit, "start": start,
+            "end": end, "after": after,
         }  # fmt: skip
-        if start is not None:
-            where.append("time >= :start")
-            values["start"] = start
-        if end is not None:
-            where.append("time <= :end")
-            values["end"] = end
-        if after is not None:
-            where.append(f"time {'>' if ascending else '<'} :after")
-            values["after"] = after
+        where += within("time", ascending, start, end, after)
         order = "ASC" if ascending else "DESC"
         sql = f"SELECT {_INDICATOR} FROM indicators WHERE {' AND '.join(where)} ORDER BY time {order} LIMIT :limit"  # noqa: S608
         return [IndicatorRow(*row) for row in self._rows(sql, values)]
@@ -372,15 +261,14 @@ class Reader:
     ) -> list[QualityRow]:
         """Up to `limit` hours with start ≤ hour ≤ end, in order of hour and symbol, those past `after` only; of all symbols if None."""
         sign = ">" if ascending else "<"
-        where = {
-            "symbol = :symbol": symbol is not None,
-            "hour >= :start": start is not None,
-            "hour <= :end": end is not None,
-            f"(hour, symbol) {sign} (:after_hour, :after_symbol)": after is not None,
-        }
+        where = ["exchange = :exchange", *within("hour", ascending, start, end)]
+        if symbol is not None:
+            where.append("symbol = :symbol")
+        if after is not None:
+            where.append(f"(hour, symbol) {sign} (:after_hour, :after_symbol)")
         order = "ASC" if ascending else "DESC"
         sql = (
-            f"SELECT {_QUALITY} FROM quality WHERE {' AND '.join(['exchange = :exchange', *(w for w, on in where.items() if on)])} "  # noqa: S608
+            f"SELECT {_QUALITY} FROM quality WHERE {' AND '.join(where)} "  # noqa: S608
             f"ORDER BY hour {order}, symbol {order} LIMIT :limit"
         )
         values = {"exchange": exchange, "symbol": symbol, "start": start, "end": end, "limit": limit}

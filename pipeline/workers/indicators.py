@@ -30,7 +30,8 @@ from pipeline.model import Candle, Indicator
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
 from pipeline.store.engine import engine
-from pipeline.store.read import CandleRow, Reader
+from pipeline.store.read import Reader
+from pipeline.store.rows import CandleRow
 from pipeline.store.write import Store
 from pipeline.timeframes import TIMEFRAMES
 from pipeline.wire import indicator_record, read
