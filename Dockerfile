@@ -10,7 +10,7 @@ COPY sql sql
 RUN python -m venv /app && /app/bin/pip install --no-cache-dir --no-compile -c requirements.lock .
 
 FROM python:3.13-slim-bookworm
-RUN useradd --system --uid 10001 --no-create-home cryptoviz
+RUN useradd --system --uid 10001 --no-create-home cryptoviz && install -d -o cryptoviz /exports
 COPY --from=build /app /app
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001

@@ -35,6 +35,11 @@
         onFollow: (following) => (this.latest.hidden = following),
       });
       this.chart.clock = () => this.socket.now();
+      this.dock = new CV.Dock(find('#dock'), this.socket, this.markets);
+      this.marks = new CV.NewsMarks(find('#news-marks'));
+      this.dock.onArticles((articles) => this.marks.show(articles, this.chart));
+      this.chart.onView = () => this.marks.place(this.chart);
+      find('#camera').addEventListener('click', () => CV.camera.save(this.chart, this.symbol, this.timeframe));
       this.latest = find('#chart-latest');
       this.message = find('#chart-message');
       this.older = find('#chart-older');
@@ -142,6 +147,7 @@
       this.picker.list.select(symbol);
       this.book.show(symbol);
       this.tape.show(symbol);
+      this.dock.show(symbol);
       this.connection.reset();
       if (this.endTrades) this.endTrades();
       this.endTrades = this.socket.subscribe({ type: 'trade', symbol }, (trade) => {

@@ -34,6 +34,7 @@
       this.series = null;
       this.view = new CV.View(60_000);
       this.clock = Date.now;
+      this.onView = () => {}; // the view moved
       this.untold = []; // trades taken in since the last paint
       this.paints = []; // {tradeId, ts: when painted, Unix ms}, newest last: what the bench reads
       new ResizeObserver(() => this.resize()).observe(element);
@@ -222,6 +223,7 @@
       if (level >= VIEW || scaled) {
         overlay.grid(view, series.timeframe, this.percentOf(from, to));
         this.plot.place(view, this.volumeTop);
+        this.onView();
         if (from < AHEAD) series.older();
       }
       overlay.paint(this.scene(from, to));

@@ -86,15 +86,24 @@
       const text = typeof message === 'string' ? message : JSON.stringify(message);
       if (!this.socket) this.connect();
       this.put('sent', text);
-      if (this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
-      else this.socket.addEventListener('open', () => this.socket.send(text), { once: true });
+      if (this.socket.ready) this.socket.send(text);
+      else this.socket.addEventListener('ready', () => this.socket.send(text), { once: true });
     }
 
     connect() {
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
       const socket = (this.socket = new WebSocket(`${scheme}://${location.host}/ws/crypto`));
       this.show('connecting');
-      socket.addEventListener('open', () => this.show('open'));
+      socket.addEventListener('open', async () => {
+        this.show('open');
+        const token = await CV.access.token().catch(() => '');
+        if (CV.access.on) {
+          socket.send(JSON.stringify({ action: 'authenticate', token }));
+          this.put('sent', '{"action":"authenticate","token":"…"}');
+        }
+        socket.ready = true;
+        socket.dispatchEvent(new Event('ready'));
+      });
       socket.addEventListener('message', ({ data }) => this.receive(data));
       socket.addEventListener('close', ({ code, reason }) => {
         this.socket = null;

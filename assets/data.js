@@ -6,6 +6,7 @@
   const HOUR = 3_600_000;
   const SHOWN = 24;
   const EVERY = 10_000; // ms; the ledger is counted twice a minute
+  const EVERY_JOB = 1_000;
   const QUIET = ['running', 'finished', 'stopped'];
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
@@ -202,9 +203,63 @@
       this.to = day('To (UTC)');
       this.format = select('As', [['csv', 'CSV'], ['parquet', 'Parquet'], ['jsonl', 'JSON lines'], ['xlsx', 'Excel']]);
       this.link = Object.assign(element('a', 'download', 'Download'), { download: '' });
-      form.append(this.link);
+      this.later = Object.assign(element('button', 'later', 'Make in the background'), { type: 'button', title: 'For large ones: it is made while you do something else, and kept for a day' });
+      this.later.addEventListener('click', () => this.make());
+      this.said = Object.assign(element('span', 'said'), { role: 'status' });
+      form.append(this.link, this.later, this.said);
+      this.jobs = element('ul', 'jobs');
+      form.after(this.jobs);
       block.dataset.state = 'ready';
       this.point();
+      CV.repeat(() => this.look(), EVERY_JOB);
+    }
+
+    async make() {
+      this.later.disabled = true;
+      try {
+        const range = { ...(this.from.value ? { start_time: `${this.from.value}T00:00:00Z` } : {}), ...(this.to.value ? { end_time: `${this.to.value}T23:59:59.999999Z` } : {}) };
+        await CV.rest.send('POST', 'export/jobs', { dataset: this.dataset.value, symbols: [this.symbol.value], interval: this.timeframe.value, format: this.format.value, ...range });
+        CV.write(this.said, '');
+        this.busy = true;
+        await this.look();
+      } catch (error) {
+        CV.write(this.said, error.message);
+      }
+      this.later.disabled = false;
+    }
+
+    /** Asks only while one is being made, and once when the page opens. */
+    async look() {
+      if (this.busy === false) return;
+      try {
+        const jobs = await CV.rest.get('export/jobs');
+        this.busy = jobs.some(({ state }) => state === 'waiting' || state === 'running');
+        this.jobs.replaceChildren(...jobs.map((job) => this.line(job)));
+      } catch (error) {
+        CV.write(this.said, `The exports cannot be read: ${error.message}`);
+      }
+    }
+
+    line(job) {
+      const line = element('li', 'line');
+      const made = job.state === 'done';
+      const bar = Object.assign(element('progress'), { max: 1, value: job.share, ariaLabel: 'How much is there' });
+      const away = Object.assign(element('button', '', made || job.state === 'failed' ? 'Remove' : 'Cancel'), { type: 'button' });
+      away.addEventListener('click', async () => {
+        await CV.rest.send('DELETE', `export/jobs/${job.id}`).catch((error) => CV.write(this.said, error.message));
+        this.busy = true;
+        this.look();
+      });
+      line.append(
+        element('b', '', job.name),
+        element('span', 'state', made ? `${CV.format.number(job.bytes / 1e6, 1)} MB` : job.state),
+        element('span', 'detail', job.error || new Date(job.created_at).toLocaleTimeString()),
+        element('span', 'figure', plural(job.rows, 'row')),
+        made ? Object.assign(element('a', 'fetch', 'Download'), { href: job.file, download: '' }) : bar,
+        away,
+      );
+      line.dataset.kind = made ? 'good' : job.state === 'failed' ? 'bad' : 'waiting';
+      return line;
     }
 
     point() {

@@ -7,30 +7,7 @@
   const MOST = 1_000; // articles kept on the page
   const AGES = 30_000; // ms between two looks at the ages
   const TYPING = 250;
-  const DAY = 86_400_000;
-  // What a headline must score to be called good or bad: the limits of docs/sentiment.md.
-  const GOOD = 0.25;
-  const BAD = -0.459;
-
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
-  const mood = (score) => (score === null || score === undefined ? 0 : score > GOOD ? 1 : score <= BAD ? -1 : 0);
-
-  function since(ms) {
-    if (ms < 60_000) return 'just now';
-    if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min ago`;
-    if (ms < 129_600_000) return `${Math.round(ms / 3_600_000)} h ago`;
-    return ms < 30 * DAY ? `${Math.round(ms / DAY)} d ago` : new Date(Date.now() - ms).toLocaleDateString();
-  }
-
-  /** Only what a browser may be sent to; feeds are hostile. */
-  function link(url) {
-    try {
-      const { protocol } = new URL(url);
-      return protocol === 'https:' || protocol === 'http:' ? url : null;
-    } catch {
-      return null;
-    }
-  }
 
   class News {
     constructor(root) {
@@ -82,7 +59,7 @@
     matches(article) {
       const { coin, mood: wanted, q } = this.filter;
       if (coin && !article.symbols.includes(coin)) return false;
-      if (wanted && mood(article.sentiment_score) !== (wanted === 'good' ? 1 : -1)) return false;
+      if (wanted && CV.article.mood(article.sentiment_score) !== (wanted === 'good' ? 1 : -1)) return false;
       const text = `${article.title} ${article.content}`.toLowerCase();
       return q.toLowerCase().split(/\s+/).every((word) => text.includes(word));
     }
@@ -92,7 +69,7 @@
       const asked = (this.asked = {});
       const params = { limit: PAGE, cursor: cursor || undefined };
       // Words and scores are for all news, a coin has a route of its own: what is left is looked at here.
-      if (!coin) Object.assign(params, { q: q || undefined, min_score: wanted === 'good' ? GOOD : undefined, max_score: wanted === 'bad' ? BAD : undefined });
+      if (!coin) Object.assign(params, { q: q || undefined, min_score: wanted === 'good' ? CV.article.GOOD : undefined, max_score: wanted === 'bad' ? CV.article.BAD : undefined });
       else params.limit = 4 * PAGE;
       try {
         const { data, next } = await CV.rest.page(coin ? `news/${coin}` : 'news', params);
@@ -118,7 +95,7 @@
       const known = this.shown.get(article.url);
       if (known) known.line.remove();
       const time = CV.rest.ms(article.time);
-      const line = this.line(article, time);
+      const line = CV.article.line(article, time, this.bySymbol, this.socket.now());
       this.shown.set(article.url, { article, time, line });
       const after = [...this.list.children].find((one) => Number(one.dataset.time) < time);
       this.list.insertBefore(line, after || null);
@@ -127,30 +104,6 @@
         this.shown.delete(last.dataset.url);
         last.remove();
       }
-    }
-
-    line(article, time) {
-      const direction = mood(article.sentiment_score);
-      const line = element('li', 'article');
-      Object.assign(line.dataset, { time, url: article.url });
-      const score = element('span', 'score', article.sentiment_score === null || article.sentiment_score === undefined ? '–'
-        : `${CV.format.arrow(direction)} ${article.sentiment_score > 0 ? '+' : ''}${CV.format.number(article.sentiment_score, 2)}`);
-      score.dataset.direction = direction;
-      score.title = `Sentiment of the headline, −1 to 1: ${['bad', 'neutral', 'good'][direction + 1]}`;
-      const href = link(article.url);
-      const title = Object.assign(element(href ? 'a' : 'span', 'headline', article.title), href ? { href, target: '_blank', rel: 'noopener noreferrer nofollow' } : {});
-      const teaser = element('p', 'teaser', article.content.slice(0, 240));
-      const about = element('p', 'about');
-      const age = element('time', '', since(this.socket.now() - time));
-      age.dateTime = new Date(time).toISOString();
-      age.title = new Date(time).toLocaleString();
-      about.append(element('span', '', article.source), age);
-      for (const coin of article.symbols) {
-        const symbol = this.bySymbol.get(coin);
-        about.append(symbol ? Object.assign(element('a', 'coin', coin.toUpperCase()), { href: `/t/${CV.format.plain(symbol)}` }) : element('span', 'coin', coin.toUpperCase()));
-      }
-      line.append(score, title, teaser, about);
-      return line;
     }
 
     say(error) {
@@ -162,7 +115,7 @@
 
     ages() {
       const now = this.socket.now();
-      this.shown.forEach(({ time, line }) => CV.write(line.querySelector('time'), since(now - time)));
+      this.shown.forEach(({ time, line }) => CV.write(line.querySelector('time'), CV.article.since(now - time)));
     }
 
     /** What the news worker says of its sources: the facts that are sentences. */

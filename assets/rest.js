@@ -1,4 +1,4 @@
-/* REST of this server: unwraps the envelope, tells errors apart, retries what may pass. */
+/* REST of this server: unwraps the envelope, tells errors apart, renews the login where one is needed. */
 (function () {
   'use strict';
   const CV = (window.CV = window.CV || {});
@@ -17,9 +17,22 @@
   /** {data, next}: an answer, and the cursor of the page after it. */
   async function page(path, params, signal) {
     const query = new URLSearchParams(Object.entries(params || {}).filter(([, value]) => value !== undefined));
+    const body = await call(`${path}${query.size ? '?' + query : ''}`, { signal, headers: { Accept: 'application/json' } });
+    return { data: body.data, next: (body.pagination && body.pagination.next_cursor) || null };
+  }
+
+  /** Change something: `data` of the answer. A cookie is not enough for that. */
+  async function send(method, path, body) {
+    const headers = { 'Content-Type': 'application/json' };
+    const token = await CV.access.token();
+    if (token) headers.Authorization = `Bearer ${token}`;
+    return (await call(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) })).data;
+  }
+
+  async function call(path, options, again) {
     let response;
     try {
-      response = await fetch(`/api/v1/${path}${query.size ? '?' + query : ''}`, { signal, headers: { Accept: 'application/json' } });
+      response = await fetch(`/api/v1/${path}`, options);
     } catch (error) {
       if (error.name === 'AbortError') throw error;
       throw new RestError('the server does not answer', 0);
@@ -30,13 +43,19 @@
     } catch (error) {
       if (error.name === 'AbortError') throw error;
     }
+    if (response.status === 401 && CV.access.on && !again) {
+      // The computer slept longer than a token lives.
+      const token = await CV.access.renew().catch(() => null);
+      const { Authorization, ...headers } = options.headers;
+      if (token) return call(path, { ...options, headers: Authorization ? { ...headers, Authorization: `Bearer ${token}` } : headers }, true);
+    }
     if (!response.ok || !body || body.success === false) {
       throw new RestError((body && body.error) || `HTTP ${response.status}`, response.status, body && body.code);
     }
-    return { data: body.data, next: (body.pagination && body.pagination.next_cursor) || null };
+    return body;
   }
 
   const ms = (text) => (text == null ? null : typeof text === 'number' ? text : Date.parse(text));
 
-  CV.rest = { get, page, ms, RestError, iso: (time) => new Date(time).toISOString() };
+  CV.rest = { get, page, send, ms, RestError, iso: (time) => new Date(time).toISOString() };
 })();

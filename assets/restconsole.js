@@ -32,7 +32,7 @@
         const document = await (await fetch('/api/v1/openapi.json')).json();
         this.base = document.servers[0].url;
         this.paths = document.paths;
-        this.routes.append(...Object.entries(this.paths).map(([path, { get }]) => Object.assign(element('option', '', `GET ${path} – ${get.summary}`), { value: path })));
+        this.routes.append(...Object.entries(this.paths).filter(([, { get }]) => get).map(([path, { get }]) => Object.assign(element('option', '', `GET ${path} – ${get.summary}`), { value: path })));
         this.choose();
       } catch (error) {
         this.status.textContent = `The routes cannot be loaded: ${error.message}`;

@@ -8,6 +8,7 @@
   const PING_PATIENCE = 10_000;
   const BACKOFF_FIRST = 250;
   const BACKOFF_MOST = 10_000;
+  const UNAUTHORIZED = 4401;
   // Only these are numbered without holes from the server's side; a ticker may be dropped for a newer one.
   const COUNTED = new Set(['trade', 'candle']);
 
@@ -29,6 +30,7 @@
       setInterval(() => this.heartbeat(), PING_EVERY);
       addEventListener('online', () => this.reconnectNow());
       addEventListener('offline', () => this.state === 'open' && this.lost());
+      CV.access.onRenew((token) => this.send({ action: 'authenticate', token }));
       this.connect();
     }
 
@@ -84,7 +86,13 @@
       clearTimeout(this.timer);
       this.setState('connecting');
       const ws = (this.ws = new WebSocket(this.url));
-      ws.onopen = () => {
+      ws.onopen = async () => {
+        if (CV.access.on) {
+          const token = await CV.access.token().catch(() => null);
+          if (this.ws !== ws) return;
+          if (!token) return void this.lost();
+          this.send({ action: 'authenticate', token });
+        }
         this.attempts = 0;
         this.pingSent = 0;
         this.setState('open');
@@ -97,7 +105,11 @@
         if (Array.isArray(said)) said.forEach((one) => this.receive(one));
         else this.receive(said);
       };
-      ws.onclose = () => this.ws === ws && this.lost();
+      ws.onclose = ({ code }) => {
+        // The token is no longer good: with a new one, or to the login page.
+        if (code === UNAUTHORIZED) CV.access.renew().catch(() => {});
+        if (this.ws === ws) this.lost();
+      };
     }
 
     lost() {

@@ -4,15 +4,16 @@
   const CV = (window.CV = window.CV || {});
 
   const KEY = 'cryptoviz.theme';
+  const COLOURS = 'cryptoviz.colours';
   const root = document.documentElement;
   const system = window.matchMedia('(prefers-color-scheme: light)');
   const listeners = [];
-  const OTHERS = ['console', 'data', 'markets', 'news']; // whatever else the address says, it is the terminal's
+  const OTHERS = ['console', 'data', 'markets', 'news', 'settings']; // whatever else the address says, it is the terminal's
   let palette = null;
 
-  function stored() {
+  function stored(key) {
     try {
-      return localStorage.getItem(KEY);
+      return localStorage.getItem(key);
     } catch {
       return null; // storage may be forbidden; then the choice lasts as long as the page
     }
@@ -40,22 +41,41 @@
     return palette;
   }
 
-  function toggle() {
-    const next = root.dataset.theme === 'light' ? 'dark' : 'light';
+  function store(key, value) {
     try {
-      localStorage.setItem(KEY, next);
+      if (value) localStorage.setItem(key, value);
+      else localStorage.removeItem(key);
     } catch {
       // as above
     }
-    apply(next);
-    return next;
   }
 
-  system.addEventListener('change', () => stored() || apply(system.matches ? 'light' : 'dark'));
-  apply(stored() === 'light' || stored() === 'dark' ? stored() : system.matches ? 'light' : 'dark');
+  const chosen = () => (['light', 'dark'].includes(stored(KEY)) ? stored(KEY) : '');
+  const resolved = () => chosen() || (system.matches ? 'light' : 'dark');
+
+  /** 'dark', 'light', or '' for what the system says. */
+  function choose(name) {
+    store(KEY, name);
+    apply(resolved());
+  }
+
+  const toggle = () => choose(root.dataset.theme === 'light' ? 'dark' : 'light');
+
+  /** What rising and falling look like: '' for green and red, 'blue' for blue and orange, which everybody can tell apart. */
+  function paint(name) {
+    store(COLOURS, name);
+    root.dataset.colours = name;
+    apply(resolved());
+  }
+
+  system.addEventListener('change', () => apply(resolved()));
+  root.dataset.colours = stored(COLOURS) === 'blue' ? 'blue' : '';
+  apply(resolved());
 
   const named = location.pathname.slice(1);
   root.dataset.page = OTHERS.includes(named) ? named : 'terminal';
 
-  CV.theme = { page: () => root.dataset.page, colors, studies: () => colors().studies, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };
+  /** What this browser keeps, where it may. */
+  CV.kept = { read: stored, write: store };
+  CV.theme = { page: () => root.dataset.page, colors, choose, chosen, paint, colours: () => root.dataset.colours, studies: () => colors().studies, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };
 })();

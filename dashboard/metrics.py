@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from dashboard.hot import HotCandles
 from dashboard.live.hub import Hub
 from dashboard.services import services
 from pipeline import status
@@ -111,11 +112,35 @@ class Live:
         return ()
 
 
+class Cache:
+    """How often the newest candles were there already."""
+
+    def __init__(self, hot: HotCandles) -> None:
+        self._hot = hot
+
+    def collect(self) -> Iterable[Metric]:
+        reads = CounterMetricFamily(
+            "cryptoviz_cache_reads", "Reads of the newest candles of a series.", labels=("result",)
+        )
+        reads.add_metric(("hit",), self._hot.hits)
+        reads.add_metric(("miss",), self._hot.misses)
+        all_ = self._hot.hits + self._hot.misses
+        ratio = GaugeMetricFamily(
+            "cryptoviz_cache_hit_ratio", "Of these reads, those that the database was not asked for."
+        )
+        ratio.add_metric((), self._hot.hits / all_ if all_ else 0.0)
+        return reads, ratio
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+
 def mount(server: Flask, hub: Hub) -> None:
     registry = CollectorRegistry()
     web = Web(registry)
     registry.register(Pipeline(services(server).redis))
     registry.register(Live(hub))
+    registry.register(Cache(services(server).hot))
     ProcessCollector(registry=registry)
     server.before_request(web.began)
     server.after_request(web.answered)

@@ -13,7 +13,7 @@ from dash.fingerprint import build_fingerprint
 from flask import Flask
 
 from dashboard import compression
-from dashboard.pages import console, data, markets, news, terminal
+from dashboard.pages import console, data, login, markets, news, settings, terminal
 from dashboard.services import services
 
 _HERE: Final = Path(__file__).resolve().parent
@@ -34,6 +34,7 @@ _FRAME: Final = """<!DOCTYPE html>
 <link rel="icon" type="image/svg+xml" href="/assets/icons/logo.svg">
 <script src="/assets/theme.js"></script>
 <meta name="plotly" content="PLOTLY">
+<meta name="access" content="ACCESS">
 {%css%}
 </head>
 <body>
@@ -45,12 +46,16 @@ _FRAME: Final = """<!DOCTYPE html>
 
 def mount(server: Flask) -> Dash:
     """Serve the terminal at `/` and `/t/<symbol>`, the other pages at their names. One document holds them all; theme.js shows one."""
+    # Before Dash, which answers any address.
+    login.mount(server)
     app = Dash(
         __name__,
         server=server,
         assets_folder=str(ASSETS),
-        assets_ignore=r"theme\.js",
-        index_string=_FRAME.replace("PLOTLY", _plotly_url()),
+        assets_ignore=r"theme\.js|login\.(js|css)",
+        index_string=_FRAME.replace("PLOTLY", _plotly_url()).replace(
+            "ACCESS", "on" if services(server).access else "off"
+        ),
         title="CryptoViz",
         update_title="",
         compress=False,
@@ -65,6 +70,7 @@ def mount(server: Flask) -> Dash:
             news.layout(symbols),
             data.layout(symbols),
             console.layout(),
+            settings.layout(),
         ]
         return html.Div([*pages, dcc.Store(id="started")])
 

@@ -1,25 +1,32 @@
 """A candle series as it is now: what is stored, and the forming candle that is not stored yet."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
+from dashboard.hot import HotCandles
 from pipeline.live import LiveReader, channel
 from pipeline.live_messages import CandleMessage
 from pipeline.store.read import Reader
 from pipeline.store.rows import CandleRow
 
 _decode = msgspec.json.Decoder(CandleMessage).decode
+_read = msgspec.json.Decoder(CandleRow).decode
 
 
 class Series:
-    def __init__(self, reader: Reader, live: LiveReader) -> None:
+    def __init__(self, reader: Reader, live: LiveReader, hot: HotCandles) -> None:
         self._reader = reader
         self._live = live
+        self._hot = hot
 
     def forming(self, exchange: str, symbol: str, timeframe: str) -> CandleRow | None:
         """The candle that trades are moving now. Raises redis.RedisError."""
-        data = self._live.forming(channel("candle", symbol, timeframe))
+        return self._row(exchange, self._live.forming(channel("candle", symbol, timeframe)))
+
+    @staticmethod
+    def _row(exchange: str, data: bytes | None) -> CandleRow | None:
         if data is None:
             return None
         c = _decode(data)
@@ -46,6 +53,29 @@ class Series:
             created_at=_time(last if last is not None else c.window_start),
             complete=c.complete,
         )
+
+    def newest(self, exchange: str, symbol: str, timeframe: str, limit: int) -> Sequence[CandleRow | msgspec.Raw]:
+        """The newest candles, newest first, the forming one among them. Those that are JSON already stay JSON."""
+        size = self._hot.size(limit)
+        if size is None:
+            return self.candles(exchange, symbol, timeframe, limit=limit, ascending=False)
+        look = self._hot.look(exchange, symbol, timeframe, size)
+        forming, rows = self._row(exchange, look.forming), look.rows
+        if rows is None:
+            read = self._reader.candles(exchange, symbol, timeframe, limit=size, ascending=False)
+            rows = self._hot.keep(read, look.generation, exchange, symbol, timeframe, size)
+        if forming is None:
+            return rows[:limit]
+        last = row(rows[0]) if rows else None
+        if last is None or last.window_start < forming.window_start:
+            return [forming, *rows[: limit - 1]]
+        if last.window_start == forming.window_start and not last.closed:
+            return [forming, *rows[1:limit]]
+        return rows[:limit]
+
+    def latest(self, exchange: str, symbol: str, timeframe: str) -> CandleRow | None:
+        """The newest candle, forming or closed."""
+        return next(map(row, self.newest(exchange, symbol, timeframe, 1)), None)
 
     def candles(
         self,
@@ -81,6 +111,10 @@ class Series:
         if ascending:
             return rows if len(rows) == limit else [*rows, forming]
         return [forming, *rows][:limit]
+
+
+def row(given: CandleRow | msgspec.Raw) -> CandleRow:
+    return given if isinstance(given, CandleRow) else _read(given)
 
 
 def _time(ms: int) -> datetime:

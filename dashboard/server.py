@@ -7,19 +7,25 @@ import sys
 from threading import Event
 from typing import Any, Final
 
+import structlog
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from pipeline.access.start import access_on, check_access, is_loopback
 from pipeline.settings import Settings
 
 #: Seconds that requests get to end in; WebSockets are told at once and reconnect elsewhere.
 _GRACE: Final = 2
+_log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings, stop: Event) -> None:
     """Serve until SIGTERM or SIGINT, which gunicorn handles itself; returns then. `stop` set before means not to begin."""
     if stop.is_set():
         return
+    check_access(settings)
+    if not access_on(settings) and not is_loopback(settings.host):
+        _log.warning("access is off: whoever reaches this address may read everything", host=settings.host)
     try:
         Arbiter(_Application(settings)).run()
     except SystemExit as ended:

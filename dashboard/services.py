@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, cast
 
 import redis
 from flask import Flask, current_app
 
+from dashboard.access.setup import Access, access
 from dashboard.gauges import Gauges
+from dashboard.hot import HotCandles
 from dashboard.indicator_series import IndicatorSeries
+from dashboard.jobs import Jobs
 from dashboard.series import Series
 from pipeline import followed
 from pipeline.followed import Followed
@@ -37,6 +41,10 @@ class Services:
     moods: Moods
     aftermath: Aftermath
     gauges: Gauges
+    hot: HotCandles
+    jobs: Jobs
+    #: None where it is off.
+    access: Access | None
 
     def followed(self) -> Followed:
         return followed.read(self.redis, self.settings)
@@ -49,18 +57,21 @@ def mount(server: Flask, settings: Settings) -> None:
     live = LiveReader(client)
     pool = engine(settings.database_url)
     reader = Reader(pool, Cold(settings.cold_url, pool, _aside) if settings.cold_url else None)
-    moods = Moods(pool)
+    moods, hot = Moods(pool), HotCandles(client)
     server.config[_KEY] = Services(
         settings,
         client,
         live,
         reader,
-        Series(reader, live),
+        Series(reader, live, hot),
         IndicatorSeries(reader),
         ArticleReader(pool),
         moods,
         Aftermath(pool),
         Gauges(reader, moods),
+        hot,
+        Jobs(client, Path(settings.exports or settings.data / "exports")),
+        access(settings, client, _aside),
     )
 
 

@@ -15,13 +15,9 @@ certificate() {
     chmod 644 tls_key.new
     mv tls_key.new tls_key
 }
-users() {
-    password=$(random)
-    printf 'trader:%s\n' "$(openssl passwd -apr1 "$password")"
-    echo "made the user 'trader' with the password $password (written down nowhere else)" >&2
-}
 once postgres_password random
 once database_url url
 once tls_certificate certificate
-once users users
+once secret_key random
+once metrics_token random
 once grafana_password random

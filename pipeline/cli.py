@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.access.command import users
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, load
 
@@ -21,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(users, name="user")
 
 #: Bytes of a dead letter that are shown.
 _SHOWN = 300
@@ -212,6 +215,9 @@ def export(
     ] = None,
     format_: Annotated[str, typer.Option("--format", help="csv, parquet, jsonl or xlsx.")] = "csv",
     exchange: Annotated[str, typer.Option(help="Whose.")] = "BINANCE",
+    progress: Annotated[
+        bool, typer.Option("--progress", help="Say [rows, share] a line on standard error, for programs.")
+    ] = False,
     data: Data = None,
 ) -> None:
     """Write what is stored to a file, with a manifest beside it."""
@@ -229,6 +235,7 @@ def export(
         since=since,
         format_=format_,
         exchange=exchange,
+        progress=progress,
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -112,6 +112,29 @@ class Settings(BaseSettings):
     cors_origins: str = Field(
         "*", description="Origins that may call the API from a browser, comma-separated; `*` for all."
     )
+    ws_origins: str = Field(
+        "*", description="Origins whose pages may open the WebSocket, comma-separated; `*` for all. Our own always may."
+    )
+    exports: str = Field(
+        "", description="Folder of the files of export jobs, shared by all web servers; empty for `exports` in `data`."
+    )
+    proxies: int = Field(
+        0, ge=0, le=5, description="Reverse proxies in front whose `X-Forwarded-For` and `-Proto` are believed."
+    )
+
+    # Access
+    access: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether users log in: `auto` wherever others than this machine can call."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs the tokens of those who are logged in; at least 32 characters, by chance."
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token with which Prometheus may read `/metrics` when access is on."
+    )
+    rate_limit: int = Field(
+        1200, ge=1, le=1_000_000, description="REST calls a minute of each user and of each key, when access is on."
+    )
 
     # House
     data: Path = Field(Path("data"), description="Folder of the embedded servers; kept between runs.")
@@ -190,7 +213,14 @@ def load(**overrides: Any) -> Settings:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
         lines = [
-            f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')} (got {e['input']!r})"
+            f"  {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg'].removeprefix('Value error, ')}{_got(e['loc'], e['input'])}"
             for e in error.errors()
         ]
         raise SetupError("These settings cannot be used:\n" + "\n".join(lines)) from error
+
+
+def _got(key: tuple[int | str, ...], given: object) -> str:
+    """What was given, unless it may be a secret or hold one: this is shown, and logged."""
+    name = str(key[0]) if key else ""
+    hidden = name.endswith(("_url", "_key", "_token")) or name not in Settings.model_fields
+    return "" if hidden else f" (got {given!r})"

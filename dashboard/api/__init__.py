@@ -3,14 +3,17 @@
 from flask import Flask
 
 from dashboard.api import (
+    auth,
     cors,
     crypto,
     errors,
     export,
+    export_jobs,
     indicators,
     markets,
     news,
     openapi,
+    people,
     quality,
     sentiment,
     stats,
@@ -21,12 +24,15 @@ from dashboard.api import (
 def mount(server: Flask) -> None:
     """Add every route to `server`. Its `config` holds what they use (dashboard.app)."""
     for blueprint in (
+        auth.routes,
         crypto.routes,
         export.routes,
+        export_jobs.routes,
         indicators.routes,
         markets.routes,
         news.routes,
         openapi.routes,
+        people.routes,
         quality.routes,
         sentiment.routes,
         stats.routes,

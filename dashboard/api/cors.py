@@ -12,9 +12,9 @@ def _preflight() -> Response | None:
     if request.method != "OPTIONS":
         return None
     response = Response(status=204)
-    response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+    response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
     response.headers["Access-Control-Allow-Headers"] = request.headers.get(
-        "Access-Control-Request-Headers", "Content-Type"
+        "Access-Control-Request-Headers", "Content-Type, Authorization"
     )
     response.headers["Access-Control-Max-Age"] = "86400"
     return response

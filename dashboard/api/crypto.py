@@ -8,6 +8,7 @@ from dashboard.api import parameters
 from dashboard.api.answers import ok
 from dashboard.api.errors import ApiError
 from dashboard.api.parameters import Cursor
+from dashboard.series import row
 from dashboard.services import services
 from pipeline.store.read import TradeKey
 
@@ -20,17 +21,15 @@ def data(name: str | None = None) -> Response:
     symbol, interval, exchange = parameters.symbol(name), parameters.interval(), parameters.exchange()
     limit, (start, end), cursor = parameters.limit(), parameters.time_range(), parameters.cursor()
     ascending = cursor.ascending if cursor else parameters.ascending(bool(start or end))
-    rows = services().series.candles(
-        exchange,
-        symbol,
-        interval,
-        limit=limit,
-        ascending=ascending,
-        start=start,
-        end=end,
-        after=cursor.at if cursor else None,
-    )
-    following = parameters.spell(Cursor(rows[-1].window_start, ascending)) if len(rows) == limit else None
+    series = services().series
+    if start is None and end is None and cursor is None and not ascending:
+        rows = series.newest(exchange, symbol, interval, limit)
+    else:
+        after = cursor.at if cursor else None
+        rows = series.candles(
+            exchange, symbol, interval, limit=limit, ascending=ascending, start=start, end=end, after=after
+        )
+    following = parameters.spell(Cursor(row(rows[-1]).window_start, ascending)) if len(rows) == limit else None
     return ok(rows, {"limit": limit, "next_cursor": following})
 
 
@@ -38,10 +37,10 @@ def data(name: str | None = None) -> Response:
 @routes.get("/<path:name>/latest")
 def latest(name: str | None = None) -> Response:
     symbol, interval, exchange = parameters.symbol(name), parameters.interval(), parameters.exchange()
-    rows = services().series.candles(exchange, symbol, interval, limit=1, ascending=False)
-    if not rows:
+    found = services().series.latest(exchange, symbol, interval)
+    if found is None:
         raise ApiError(404, "NOT_FOUND", f"There is no {interval} candle of {symbol} at {exchange}.")
-    return ok(rows[0])
+    return ok(found)
 
 
 @routes.get("/symbols")

@@ -1,5 +1,6 @@
 """Every way a call can fail, as one exception and the handlers that shape the rest."""
 
+import psycopg2
 import redis
 import structlog
 from flask import Flask, Response, current_app, request
@@ -29,6 +30,7 @@ def mount(server: Flask) -> None:
     server.register_error_handler(ApiError, _ours)
     server.register_error_handler(HTTPException, _http)
     server.register_error_handler(SQLAlchemyError, _database)
+    server.register_error_handler(psycopg2.Error, _database)
     server.register_error_handler(redis.RedisError, _redis)
     server.register_error_handler(ColdUnavailable, _cold)
 

@@ -4,7 +4,7 @@ stop the event loop."""
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -14,7 +14,7 @@ from gevent.lock import BoundedSemaphore
 from dashboard.api import parameters
 from dashboard.api.errors import ApiError
 from dashboard.services import services
-from pipeline.exports.datasets import DATASETS
+from pipeline.exports.datasets import DATASETS, Dataset
 from pipeline.exports.files import Request, name
 from pipeline.symbols import parse_symbol
 
@@ -27,8 +27,9 @@ FORMATS: Final = {
     "jsonl": "application/x-ndjson",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-_MOST_SYMBOLS: Final = 50
+MOST_SYMBOLS: Final = 50
 _PIECE: Final = 256 * 1024
+_SECRETS: Final = ("CRYPTOVIZ_SECRET_KEY", "CRYPTOVIZ_METRICS_TOKEN")
 #: At a time in one web process; each is a core's work.
 _AT_ONCE: Final = 2
 _running = BoundedSemaphore(_AT_ONCE)
@@ -42,7 +43,7 @@ def download(dataset: str) -> Response:
     format_ = request.args.get("format") or "csv"
     if format_ not in FORMATS:
         parameters.refuse("INVALID_BODY", f"format: '{format_[:20]}' is none of {', '.join(FORMATS)}.")
-    symbols = _symbols(dataset)
+    symbols = parsed([one for one in request.args.get("symbol", "").split(",") if one.strip()], DATASETS[dataset])
     start, end = parameters.time_range()
     wanted = Request(dataset, symbols, parameters.interval(), parameters.exchange(), start, end, format_)
     if not _running.acquire(blocking=False):
@@ -57,12 +58,12 @@ def download(dataset: str) -> Response:
     return response
 
 
-def _symbols(dataset: str) -> list[str]:
-    given = [one for one in request.args.get("symbol", "").split(",") if one.strip()]
-    if not given and DATASETS[dataset].symbol:
+def parsed(given: Sequence[str], dataset: Dataset) -> list[str]:
+    """Symbols as we write them."""
+    if not given and dataset.symbol:
         parameters.refuse("MISSING_PARAMETER", "symbol is missing: name one or more, like BTC/USDT,ETH/USDT.")
-    if len(given) > _MOST_SYMBOLS:
-        parameters.refuse("INVALID_SYMBOL", f"symbol: {len(given)} are more than {_MOST_SYMBOLS} at once.")
+    if len(given) > MOST_SYMBOLS:
+        parameters.refuse("INVALID_SYMBOL", f"symbol: {len(given)} are more than {MOST_SYMBOLS} at once.")
     found = [(one, parse_symbol(one)) for one in given]
     for one, symbol in found:
         if symbol is None:
@@ -70,21 +71,27 @@ def _symbols(dataset: str) -> list[str]:
     return [symbol for _, symbol in found if symbol]
 
 
-def _made(wanted: Request) -> Iterator[bytes]:
-    settings = services().settings
-    command = [
+def command(wanted: Request, output: str) -> list[str]:
+    """`cryptoviz export` of it."""
+    return [
         sys.executable, "-m", "pipeline.cli", "export", wanted.dataset, "--format", wanted.format, "--timeframe", wanted.timeframe,
-        "--exchange", wanted.exchange, "-o", "-", *(part for one in wanted.symbols for part in ("--symbol", one)),
+        "--exchange", wanted.exchange, "-o", output, *(part for one in wanted.symbols for part in ("--symbol", one)),
         *(("--start", wanted.start.isoformat()) if wanted.start else ()), *(("--end", wanted.end.isoformat()) if wanted.end else ()),
     ]  # fmt: skip
-    # What this process is connected to, whatever a file says.
-    environment = os.environ | {
-        "CRYPTOVIZ_DATABASE_URL": settings.database_url,
-        "CRYPTOVIZ_COLD_URL": settings.cold_url,
-    }
+
+
+def environment() -> dict[str, str]:
+    """What this process is connected to, whatever a file says; and of its secrets nothing."""
+    settings = services().settings
+    ours = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    return ours | {"CRYPTOVIZ_DATABASE_URL": settings.database_url, "CRYPTOVIZ_COLD_URL": settings.cold_url}
+
+
+def _made(wanted: Request) -> Iterator[bytes]:
+    line, given = command(wanted, "-"), environment()
 
     def stream() -> Iterator[bytes]:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
+        process = subprocess.Popen(line, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
         assert process.stdout is not None
         assert process.stderr is not None
         try:

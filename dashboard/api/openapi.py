@@ -8,6 +8,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from flask import Blueprint, Response
 
+from dashboard.api.auth import Credentials, NewPassword
+from dashboard.api.export_jobs import NewJob
+from dashboard.api.people import Change, NewKey
 from dashboard.indicator_series import Computed
 from pipeline.exports.datasets import DATASETS
 from pipeline.exports.writers import FORMATS
@@ -25,7 +28,9 @@ routes = Blueprint("openapi", __name__, url_prefix="/api/v1")
 
 
 class Operation(NamedTuple):
-    """`answer` is a schema of `data`; a name is one of the structs. `errors` beside the 503 that everything may have."""
+    """`answer` is a schema of `data`; a name is one of the structs. `errors` beside the 503 that everything may have, and those of access
+    (401, 403, 429). `body`: the struct that is sent as JSON.
+    """
 
     path: str
     summary: str
@@ -33,15 +38,23 @@ class Operation(NamedTuple):
     parameters: tuple[str, ...] = ()
     pages: bool = False
     errors: tuple[int, ...] = ()
+    method: str = "get"
+    body: type[msgspec.Struct] | None = None
+    status: int = 200
 
 
 _STRUCTS: Final = {
     one.__name__: one
     for one in (
+        Credentials, NewPassword, NewKey, Change, NewJob,
         CandleRow, TradeRow, IndicatorRow, Computed, Entry, ArticleRow, MoodRow, Gauge, Finding, Explanation, QualityRow, GapRow, Currency,
     )
 }  # fmt: skip
 _OBJECT: Final = {"type": "object"}
+_ERRORS: Final = {
+    400: "A parameter is wrong", 401: "Who calls is not known", 403: "The caller may not", 404: "There is no such thing",
+    429: "Too many", 503: "Something is away",
+}  # fmt: skip
 _PAGE: Final = ("limit", "start_time", "end_time", "order", "cursor")
 
 
@@ -57,7 +70,7 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "symbols": _text("Symbols with commas between; all that are followed without it.", "BTC/USDT,ETH/USDT"),
     "interval": _text("Timeframe.", enum=list(TIMEFRAMES), default="1m"),
     "mood_interval": _text("Bucket.", enum=["5m", "15m", "1h", "4h", "1d"], default="1h"),
-    "exchange": _text("The one that is followed without it.", "BINANCE", pattern="^[A-Za-z0-9_.-]{1,40}$"),
+    "exchange": _text("The one that is followed without it.", "BINANCE", pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"),
     "limit": {"description": "Rows; more than there may be is cut.", "schema": {"type": "integer", "minimum": 1, "default": 100}},
     "start_time": _text("First time, inclusive.", "2026-01-31T12:00:00Z", format="date-time"),
     "end_time": _text("Last time, inclusive.", "2026-01-31T13:00:00Z", format="date-time"),
@@ -74,6 +87,10 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "type": _text("A name of /indicators/list.", "rsi") | {"in": "path", "required": True},
     "token": _text("A coin's token, or a symbol.", "btc") | {"in": "path", "required": True},
     "dataset": _text("What.", enum=list(DATASETS)) | {"in": "path", "required": True},
+    "job_id": _text("Of an export.", maxLength=64) | {"in": "path", "required": True},
+    "login_id": _text("Of a login.", format="uuid") | {"in": "path", "required": True},
+    "key_id": {"description": "Of a key.", "schema": {"type": "integer", "minimum": 0}, "in": "path", "required": True},
+    "user": _text("A name.", maxLength=60) | {"in": "path", "required": True},
 }  # fmt: skip
 
 OPERATIONS: Final = (
@@ -105,8 +122,25 @@ OPERATIONS: Final = (
     Operation("/exchanges", "Exchanges that can be followed", [_OBJECT]),
     Operation(
         "/export/{dataset}", "A dataset as a file, streamed", None,
-        ("dataset", "symbol?", "interval", "exchange", "start_time", "end_time", "format"), False, (400, 404, 429),
+        ("dataset", "symbol?", "interval", "exchange", "start_time", "end_time", "format"), False, (400, 404),
     ),
+    Operation("/export/jobs", "Exports made in the background", [_OBJECT]),
+    Operation("/export/jobs", "Make one", _OBJECT, (), False, (400,), "post", NewJob, 202),
+    Operation("/export/jobs/{job_id}", "How far one is", _OBJECT, ("job_id",), False, (404,)),
+    Operation("/export/jobs/{job_id}", "Cancel one, or throw its file away", _OBJECT, ("job_id",), False, (404,), "delete"),
+    Operation("/export/jobs/{job_id}/file", "Its file", None, ("job_id",), False, (404,)),
+    Operation("/auth/login", "Log in", _OBJECT, (), False, (400, 404), "post", Credentials),
+    Operation("/auth/refresh", "A new access token, by cookie", _OBJECT, (), False, (404,), "post"),
+    Operation("/auth/logout", "Log out, by cookie", _OBJECT, (), False, (404,), "post"),
+    Operation("/auth/me", "Who calls", _OBJECT),
+    Operation("/auth/password", "Change one's own password", _OBJECT, (), False, (400, 404), "post", NewPassword),
+    Operation("/auth/logins", "Where the caller is logged in", [_OBJECT], (), False, (404,)),
+    Operation("/auth/logins/{login_id}", "End a login", _OBJECT, ("login_id",), False, (404,), "delete"),
+    Operation("/keys", "The caller's API keys", [_OBJECT], (), False, (404,)),
+    Operation("/keys", "Make one", _OBJECT, (), False, (400, 404), "post", NewKey, 201),
+    Operation("/keys/{key_id}", "Revoke one", _OBJECT, ("key_id",), False, (404,), "delete"),
+    Operation("/users", "Everybody who is known; for admins", [_OBJECT], (), False, (404,)),
+    Operation("/users/{user}", "Keep somebody out, or let them in; for admins", _OBJECT, ("user",), False, (400, 404), "patch", Change),
 )  # fmt: skip
 
 
@@ -134,6 +168,9 @@ def openapi() -> dict[str, Any]:
             "example": {"type": "string"}, "timestamp": {"type": "string", "format": "date-time"},
         },
     }  # fmt: skip
+    paths: dict[str, dict[str, Any]] = {}
+    for one in OPERATIONS:
+        paths.setdefault(one.path, {})[one.method] = _operation(one)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -141,16 +178,22 @@ def openapi() -> dict[str, Any]:
             "description": "Prices and amounts are JSON numbers with every digit the exchange sent. Times are RFC 3339, UTC.",
         },
         "servers": [{"url": "/api/v1"}],
-        "paths": {one.path: {"get": _operation(one)} for one in OPERATIONS},
-        "components": {"schemas": schemas},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key or access token, where access is on."}
+            },
+        },
+        "security": [{}, {"bearer": []}],
     }  # fmt: skip
 
 
 def _operation(one: Operation) -> dict[str, Any]:
     answers = {
         str(status): {"description": words, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
-        for status, words in ((400, "A parameter is wrong"), (404, "There is no such thing"), (429, "Too many"), (503, "Something is away"))
-        if status in one.errors or status == 503
+        for status, words in _ERRORS.items()
+        if status in one.errors or status in (401, 403, 429, 503)
     }  # fmt: skip
     if one.answer is None:
         good: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
@@ -162,12 +205,16 @@ def _operation(one: Operation) -> dict[str, Any]:
             "application/json": {"schema": {"type": "object", "required": list(properties), "properties": properties}}
         }
     name = one.path.strip("/").replace("{", "").replace("}", "").replace("/", "_")
+    taken: dict[str, Any] = {}
+    if one.body is not None:
+        schema = {"$ref": f"#/components/schemas/{one.body.__name__}"}
+        taken = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
     return {
-        "operationId": name,
+        "operationId": name if one.method == "get" else f"{one.method}_{name}",
         "summary": one.summary,
         "parameters": [_parameter(each) for each in one.parameters],
-        "responses": {"200": {"description": one.summary, "content": good}} | answers,
-    }
+        "responses": {str(one.status): {"description": one.summary, "content": good}} | answers,
+    } | taken
 
 
 def _parameter(name: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _EXAMPLES: Final = {
     "stats": "/api/v1/stats?symbol=BTC/USDT",
     "indicators": "/api/v1/indicators/rsi?symbol=BTC/USDT&interval=1m&length=21",
 }
-_EXCHANGE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_EXCHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
 def refuse(code: str, message: str) -> NoReturn:

@@ -20,13 +20,13 @@ def stats(name: str | None = None) -> Response:
     """24 h that end with the newest candle, so that a market that stands still keeps its figures; `last_update` tells its age."""
     symbol, interval, exchange = parameters.symbol(name), parameters.interval(), parameters.exchange()
     series, reader = services().series, services().reader
-    newest = series.candles(exchange, symbol, interval, limit=1, ascending=False)
-    if not newest:
+    now = series.latest(exchange, symbol, interval)
+    if now is None:
         raise ApiError(404, "NOT_FOUND", f"There is no {interval} candle of {symbol} at {exchange}.")
-    now = newest[0]
     since = now.window_end - _DAY
     used = reader.reaching(exchange, symbol, interval, since)
-    last = series.candles(exchange, symbol, used, limit=1, ascending=False)[0]
+    last = series.latest(exchange, symbol, used)
+    assert last is not None
     day = reader.span(exchange, symbol, used, since, last.window_start)
     opened = last.open if day.open is None else day.open
     change = now.close - opened

@@ -27,6 +27,8 @@ def chart() -> html.Div:
                 role="img",
                 **attrs(aria_label="Price chart. Arrow keys pan, plus and minus zoom, End shows the newest candle."),
             ),
+            # Filled by newsmarks.js: a diamond for each article, on the time axis.
+            html.Div(id="news-marks"),
             legend,
             # Filled by drawings.js: its tools.
             html.Div(id="tools", hidden=True, role="toolbar", **attrs(aria_label="Drawing")),

@@ -6,7 +6,7 @@ from typing import Final
 from dash import html
 
 from dashboard.components.markup import attrs, button, icon
-from dashboard.components.nav import pages, theme
+from dashboard.components.nav import pages, settings, theme
 
 #: Those that a desktop header has room for.
 _SHORT: Final = {"high": "24h High", "low": "24h Low", "volume": "24h Volume"}
@@ -31,6 +31,7 @@ def header() -> html.Header:
                 id="connection",
                 role="status",
             ),
+            settings(),
             theme(),
         ],
         id="header",

@@ -31,12 +31,28 @@ def bar(active: str, title: str) -> html.Header:
     """The header of every page but the terminal."""
     return html.Header(
         [
-            html.A([icon("logo"), html.Span("CryptoViz", className="brand")], href="/", className="home"),
+            html.A(
+                [icon("logo"), html.Span("CryptoViz", className="brand")],
+                href="/",
+                className="home",
+                **attrs(aria_label="CryptoViz, the terminal"),
+            ),
             html.H1(title),
             pages(active),
+            settings(),
             theme(),
         ],
         className="bar",
+    )
+
+
+def settings() -> html.A:
+    return html.A(
+        [icon("settings")],
+        href="/settings",
+        className="settings-link",
+        title="Settings",
+        **attrs(aria_label="Settings"),
     )
 
 

@@ -43,6 +43,7 @@ def toolbar() -> html.Div:
                 id="indicators-button",
                 label="Add an indicator",
             ),
+            button([icon("camera")], id="camera", className="plain", label="Save a picture of the chart"),
             button(
                 [icon("wide")],
                 id="wide",

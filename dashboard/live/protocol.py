@@ -63,7 +63,11 @@ class ListSubscriptions(NamedTuple):
     pass
 
 
-Request = Subscribe | Unsubscribe | Ping | ListSubscriptions
+class Authenticate(NamedTuple):
+    token: str
+
+
+Request = Subscribe | Unsubscribe | Ping | ListSubscriptions | Authenticate
 
 
 def parse(text: str | bytes) -> Request:
@@ -79,6 +83,10 @@ def parse(text: str | bytes) -> Request:
         return Ping()
     if action == "list_subscriptions":
         return ListSubscriptions()
+    if action == "authenticate":
+        if not isinstance(token := body.get("token"), str) or not token:
+            raise BadRequest("token: an access token or an API key, as a text")
+        return Authenticate(token)
     if action == "unsubscribe":
         return Unsubscribe(*_target(body))
     if action != "subscribe":

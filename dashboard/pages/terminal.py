@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dash import html
 
 from dashboard.components.chart import chart
+from dashboard.components.dock import dock
 from dashboard.components.header import header
 from dashboard.components.markup import attrs
 from dashboard.components.nav import bottom
@@ -22,6 +23,7 @@ def layout(symbols: Sequence[str]) -> html.Main:
             html.Nav(id="strip", **attrs(aria_label="Markets")),
             toolbar(),
             chart(),
+            dock(),
             tabs(),
             side(),
             picker(),

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from pipeline.backoff import Backoff
 from pipeline.client import calls
 from pipeline.client.blocking import FILL_PATIENCE, PASSING, RECONNECT, TIMEOUT, TRIES, socket_url
-from pipeline.client.calls import Call, Time, Unreachable, refused
+from pipeline.client.calls import Call, Time, Unreachable, bearer, refused, unauthorized
 from pipeline.client.feed import Feed, Hole, Message, between, since
 from pipeline.client.rows import Article, Candle, Indicator, Mood, Rows, Stats, Trade
 
@@ -20,11 +20,12 @@ R = TypeVar("R")
 
 
 class AsyncCryptoViz:
-    """Of the server at `url`."""
+    """Of the server at `url`; `key` is an API key, where the server asks who calls."""
 
-    def __init__(self, url: str = "http://127.0.0.1:8050") -> None:
+    def __init__(self, url: str = "http://127.0.0.1:8050", key: str | None = None) -> None:
         self._url = url
-        self._http = httpx.AsyncClient(base_url=url.rstrip("/") + "/api/v1/", timeout=TIMEOUT)
+        self._key = key
+        self._http = httpx.AsyncClient(base_url=url.rstrip("/") + "/api/v1/", timeout=TIMEOUT, headers=bearer(key))
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,7 +80,7 @@ class AsyncCryptoViz:
         Trades and closed candles have no hole and no repeat: what the server cannot hand over again is fetched over REST.
         """
         names = symbols or (() if type_ in ("news", "sentiment") else tuple(await self.symbols()))
-        feed = Feed(type_, names, timeframe, forming)
+        feed = Feed(type_, names, timeframe, forming, self._key)
         backoff = Backoff(*RECONNECT)
         while True:
             try:
@@ -97,8 +98,9 @@ class AsyncCryptoViz:
             except InvalidStatus as error:
                 if error.response.status_code not in PASSING:
                     raise refused(error.response.status_code, bytes(error.response.body or b"")) from error
-            except (OSError, WebSocketException):
-                pass
+            except (OSError, WebSocketException) as error:
+                if (no := unauthorized(error)) is not None:
+                    raise no from error
             await asyncio.sleep(backoff.next())
 
     async def _fill(self, hole: Hole) -> list[Message]:

@@ -10,7 +10,7 @@ from websockets.sync.client import connect
 
 from pipeline.backoff import Backoff
 from pipeline.client import calls
-from pipeline.client.calls import Call, Time, Unreachable, refused
+from pipeline.client.calls import Call, Time, Unreachable, bearer, refused, unauthorized
 from pipeline.client.feed import Feed, Hole, Message, between, since
 from pipeline.client.rows import Article, Candle, Indicator, Mood, Rows, Stats, Trade
 
@@ -31,11 +31,12 @@ def socket_url(url: str) -> str:
 
 
 class CryptoViz:
-    """Of the server at `url`. Safe in one thread at a time."""
+    """Of the server at `url`; `key` is an API key, where the server asks who calls. Safe in one thread at a time."""
 
-    def __init__(self, url: str = "http://127.0.0.1:8050") -> None:
+    def __init__(self, url: str = "http://127.0.0.1:8050", key: str | None = None) -> None:
         self._url = url
-        self._http = httpx.Client(base_url=url.rstrip("/") + "/api/v1/", timeout=TIMEOUT)
+        self._key = key
+        self._http = httpx.Client(base_url=url.rstrip("/") + "/api/v1/", timeout=TIMEOUT, headers=bearer(key))
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +89,7 @@ class CryptoViz:
         Trades and closed candles have no hole and no repeat: what the server cannot hand over again is fetched over REST.
         """
         names = symbols or (() if type_ in ("news", "sentiment") else tuple(self.symbols()))
-        feed = Feed(type_, names, timeframe, forming)
+        feed = Feed(type_, names, timeframe, forming, self._key)
         backoff = Backoff(*RECONNECT)
         while True:
             try:
@@ -105,8 +106,9 @@ class CryptoViz:
             except InvalidStatus as error:
                 if error.response.status_code not in PASSING:
                     raise refused(error.response.status_code, bytes(error.response.body or b"")) from error
-            except (OSError, WebSocketException):
-                pass
+            except (OSError, WebSocketException) as error:
+                if (no := unauthorized(error)) is not None:
+                    raise no from error
             time.sleep(backoff.next())
 
     def _fill(self, hole: Hole) -> list[Message]:

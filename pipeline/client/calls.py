@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
+from websockets.exceptions import ConnectionClosed
 
 from pipeline.client.rows import Article, Candle, Indicator, Mood, Rows, Stats, Trade
 from pipeline.errors import CryptoVizError
@@ -53,6 +54,17 @@ class _Page(msgspec.Struct, Generic[R]):
 class _Error(msgspec.Struct):
     error: str = "no reason given"
     code: str = "UNKNOWN"
+
+
+def bearer(key: str | None) -> dict[str, str]:
+    """The headers that say who calls."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def unauthorized(error: Exception) -> Refused | None:
+    """The refusal that a closed WebSocket stands for, if it does: coming again with the same key would change nothing."""
+    closed = error.rcvd if isinstance(error, ConnectionClosed) else None
+    return Refused(401, "UNAUTHORIZED", closed.reason) if closed is not None and closed.code == 4401 else None
 
 
 def refused(status: int, body: bytes) -> Refused:

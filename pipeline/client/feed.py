@@ -85,7 +85,10 @@ _FILLED: Final = ("trade", "candle")
 class Feed:
     """Series of one type. `names` are symbols in any spelling; of news and moods also coins."""
 
-    def __init__(self, type_: str, names: Sequence[str], timeframe: str = "", forming: bool = False) -> None:
+    def __init__(
+        self, type_: str, names: Sequence[str], timeframe: str = "", forming: bool = False, key: str | None = None
+    ) -> None:
+        self._key = key
         type_ = type_.removesuffix("s") if type_ != "news" else type_
         self._coins = {_coin(name) for name in names}
         if type_ == "news":
@@ -101,7 +104,7 @@ class Feed:
 
     def hello(self) -> list[str]:
         """To be sent after each connect."""
-        out = []
+        out = [msgspec.json.encode({"action": "authenticate", "token": self._key}).decode()] if self._key else []
         for series in self._series.values():
             ask: dict[str, Any] = {"action": "subscribe", **series.wanted._asdict()}
             if series.epoch or series.last is not None:

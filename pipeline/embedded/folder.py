@@ -18,7 +18,7 @@ LOCK: Final = "cryptoviz.lock"
 _RUNNING: Final = "running.json"
 #: Everything that is ever made in the folder. `empty` removes these and nothing else.
 _OURS: Final = (
-    "postgres", "postgres.new", "postgres.log", "run-postgres", "valkey", "valkey.log", "run-valkey", "logs", "cold",
+    "postgres", "postgres.new", "postgres.log", "run-postgres", "valkey", "valkey.log", "run-valkey", "logs", "cold", "exports",
     _RUNNING,
 )  # fmt: skip
 #: What a command must share with the `cryptoviz up` whose data it is about.

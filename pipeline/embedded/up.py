@@ -11,8 +11,10 @@ from zlib import crc32
 
 import redis
 import typer
+from pydantic import SecretStr
 
 from pipeline import status
+from pipeline.access.start import check_access
 from pipeline.embedded import folder
 from pipeline.embedded.network import BinanceProbe, answers, await_listener, free_port
 from pipeline.embedded.postgres import EmbeddedPostgres
@@ -98,6 +100,7 @@ def run(settings: Settings, *, fresh: bool, ask: Callable[[str], bool] | None) -
     hurry = _on_signals(stop)
     data = settings.data.resolve()
     check(settings.exchange)
+    check_access(settings)
     settings = settings.model_copy(update={"data": data, "port": free_port(settings.host, settings.port)})
     if fresh:
         folder.check_ours(data)
@@ -183,7 +186,8 @@ def environment(settings: Settings) -> dict[str, str]:
     env = dict(os.environ)
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        env[f"CRYPTOVIZ_{name.upper()}"] = ",".join(value) if isinstance(value, tuple) else str(value)
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        env[f"CRYPTOVIZ_{name.upper()}"] = ",".join(plain) if isinstance(plain, tuple) else str(plain)
     return env
 
 

@@ -30,6 +30,7 @@ def run(
     since: str | None,
     format_: str,
     exchange: str,
+    progress: bool = False,
 ) -> None:
     """Raises SetupError, which the command line turns into exit code 2."""
     _one_of("dataset", dataset, list(DATASETS))
@@ -61,7 +62,13 @@ def run(
             console=console, disable=not sys.stderr.isatty(), transient=True,
         ) as bar:  # fmt: skip
             task = bar.add_task("export", total=1.0, rows=0)
-            rows = export(reader, request, output, lambda count, share: bar.update(task, completed=share, rows=count))
+
+            def heard(count: int, share: float) -> None:
+                bar.update(task, completed=share, rows=count)
+                if progress:
+                    print(f"[{count},{share:.4f}]", file=sys.stderr, flush=True)
+
+            rows = export(reader, request, output, heard)
     except SQLAlchemyError as error:
         raise SetupError(
             f"The database does not answer ({str(error).splitlines()[0]}). Is `cryptoviz up` running, or is --data another folder?"

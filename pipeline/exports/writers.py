@@ -20,6 +20,8 @@ _SHEET: Final = 1_048_575
 _DIGITS: Final = 15
 #: Digits of a Parquet decimal, and those behind its point.
 _PRECISION: Final = (38, 18)
+#: Rows that are compressed together, at least.
+_GROUP: Final = 50_000
 
 
 class Writer(Protocol):
@@ -102,7 +104,12 @@ class Parquet:
         }  # fmt: skip
         self.schema = pa.schema([(name, kinds[kind]) for name, kind in fields.items()])
         self._pa = pa
-        self._writer = pq.ParquetWriter(file, self.schema, compression="zstd", compression_level=1)
+        self._gathered: list[Any] = []
+        # A dictionary of numbers that hardly repeat costs time and space (a million candles: 0.5 s and a fifth of the file).
+        words = [name for name, kind in fields.items() if kind == "word"]
+        self._writer = pq.ParquetWriter(
+            file, self.schema, compression="zstd", compression_level=1, use_dictionary=words
+        )
 
     def rows(self, batch: Sequence[Sequence[Any]]) -> None:
         if not batch:
@@ -116,25 +123,42 @@ class Parquet:
         except self._pa.ArrowInvalid as error:
             raise _too_long(error) from error
 
-    def text(self, lines: bytes) -> None:
-        """Whole lines of CSV without heads, times as PostgreSQL spells them: many times the speed of `rows`."""
+    def text(self, lines: bytes, constant: Mapping[str, str]) -> None:
+        """Whole lines of CSV without heads, times as PostgreSQL spells them: many times the speed of `rows`. `constant`: fields that the
+        lines do not have, and what they are in all of them.
+        """
         from pyarrow import csv as arrow
 
+        read = self._pa.schema([field for field in self.schema if field.name not in constant])
         try:
             table = arrow.read_csv(
-                io.BytesIO(lines),
-                arrow.ReadOptions(column_names=self.schema.names, use_threads=False, block_size=len(lines) + 1),
+                self._pa.BufferReader(lines),
+                arrow.ReadOptions(column_names=read.names, use_threads=False, block_size=len(lines) + 1),
                 convert_options=arrow.ConvertOptions(
-                    column_types=self.schema, strings_can_be_null=False, quoted_strings_can_be_null=False,
+                    column_types=read, strings_can_be_null=False, quoted_strings_can_be_null=False,
                     timestamp_parsers=["%Y-%m-%d %H:%M:%S+00", arrow.ISO8601], true_values=["true"], false_values=["false"],
                 ),
             )  # fmt: skip
         except self._pa.ArrowInvalid as error:
             raise _too_long(error) from error
-        self._writer.write_table(table)
+        columns = [
+            self._pa.repeat(self._pa.scalar(constant[field.name]), table.num_rows)
+            if field.name in constant
+            else table.column(field.name)
+            for field in self.schema
+        ]
+        self._gathered.append(self._pa.Table.from_arrays(columns, schema=self.schema))
+        if sum(table.num_rows for table in self._gathered) >= _GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._gathered:
+            self._writer.write_table(self._pa.concat_tables(self._gathered))
+            self._gathered.clear()
 
     def close(self) -> None:
         with suppress(self._pa.ArrowInvalid):
+            self._flush()
             self._writer.close()
 
 

@@ -14,7 +14,7 @@ from pipeline.store import candle_text
 from pipeline.store.cold import Cold, Wanted, direct
 from pipeline.store.columns import CANDLE_COLUMNS, TRADE_COLUMNS
 from pipeline.store.currencies import Currency
-from pipeline.store.engine import engine
+from pipeline.store.engine import dsn, engine
 from pipeline.store.paging import within
 from pipeline.store.rows import CandleRow, GapRow, IndicatorRow, QualityRow, SpanRow, TradeRow
 from pipeline.timeframes import TIMEFRAMES
@@ -122,6 +122,11 @@ class Reader:
         finally:
             connection.rollback()
             connection.close()
+
+    @property
+    def dsn(self) -> str:
+        """For connections of one's own."""
+        return dsn(self._engine.url.render_as_string(hide_password=False))
 
     def has_cold(self, dataset: str, exchange: str, symbol: str) -> bool:
         """Whether some of a symbol's rows lie in the cold tier."""

@@ -16,6 +16,7 @@ from pipeline.bus.base import BusUnavailable, Message, Subscription
 from pipeline.bus.deadletters import dead_letter
 from pipeline.bus.topics import BARS, INDICATORS, NEWS, TRADES
 from pipeline.errors import BadMessage
+from pipeline.generations import Generations, series
 from pipeline.model import Article, Candle, Indicator, Trade
 from pipeline.retry import Retry, Stopped
 from pipeline.settings import Settings
@@ -35,6 +36,7 @@ def run(settings: Settings, stop: Event) -> None:
     pulse = status.Pulse(client, "writer")
     bus = buses.connect(settings)
     store = Store(settings.database_url)
+    generations = Generations(client)
 
     def waiting(reason: str) -> None:
         pulse.at(f"waiting for the {reason}")
@@ -61,6 +63,7 @@ def run(settings: Settings, stop: Event) -> None:
                         patient_bus(dead_letter, bus, message, error)
                     pulse.at("writing to the database")
                     Retry("database", psycopg2.Error, stop, waiting)(_write, store, batch)
+                    generations.changed(series(c.exchange, c.symbol, c.timeframe) for c in batch.candles)
                     pulse.at("committing to the bus")
                     patient_bus(subscription.commit)
                     written += len(messages) - len(batch.bad)

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-PARTS = ("throughput", "backfill", "store", "indicators", "export", "fanout", "paint")
+PARTS = ("throughput", "backfill", "store", "indicators", "export", "rest", "fanout", "paint")
 
 for part in sys.argv[1:] or PARTS:
     print(f"-- {part}")

@@ -49,7 +49,7 @@ def main() -> None:
         web = Program(
             "web", "--port", str(port), log=Path(folder) / "web.log", CRYPTOVIZ_REDIS_URL=redis_url, CRYPTOVIZ_DATABASE_URL=database_url
         )  # fmt: skip
-        assert eventually(lambda: _answers(port))
+        assert eventually(lambda: answers(port))
         live = LivePublisher(redis.Redis.from_url(redis_url))
         with _clients(port) as clients:
             _pace(lambda n: live.publish({channel("trade", "BTC/USDT"): [message(n)]}))
@@ -65,7 +65,7 @@ def main() -> None:
     process.kill()
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
     except httpx.TransportError:

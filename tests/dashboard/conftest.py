@@ -1,7 +1,8 @@
 """The web application over real servers, with a little market in them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import redis
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 
 from dashboard.app import create_app
 from dashboard.services import services
+from pipeline.generations import Generations, series
 from pipeline.live import LivePublisher
 from pipeline.model import Candle, Trade
 from pipeline.settings import Settings
@@ -37,10 +39,27 @@ def trade(n: int, id_: str | None = None, symbol: str = "BTC/USDT") -> Trade:
     return Trade("BINANCE", symbol, NOON + n, Decimal("60000.12000000"), Decimal("0.00000100"), "buy", id_ or str(n))
 
 
+class Told(Store):
+    """Writes as the writer does: tells then which series have changed."""
+
+    def __init__(self, database_url: str, redis_url: str) -> None:
+        super().__init__(database_url)
+        self._redis = redis.Redis.from_url(redis_url)
+        self._generations = Generations(self._redis)
+
+    def write(self, trades: Sequence[Trade], candles: Sequence[Candle], *rest: Any, **more: Any) -> None:
+        super().write(trades, candles, *rest, **more)
+        self._generations.changed(series(one.exchange, one.symbol, one.timeframe) for one in candles)
+
+    def close(self) -> None:
+        super().close()
+        self._redis.close()
+
+
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(database_url: str, redis_url: str) -> Iterator[Store]:
     migrate(database_url)
-    store = Store(database_url)
+    store = Told(database_url, redis_url)
     yield store
     store.close()
 

@@ -5,44 +5,49 @@ import os
 import shutil
 import ssl
 import subprocess
-from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import trade_data
+from pipeline.settings import Settings
 from pipeline.store.write import Store
 from tests.dashboard.conftest import candle, live, store, trade
-from tests.dashboard.test_socket import Web, server
+from tests.dashboard.test_access import PASSWORD, People, Server, people
 from tests.stack import eventually, free_port
 from tests.tools import REPOSITORY, need
 
-__all__ = ["live", "server", "store"]  # fixtures
+__all__ = ["live", "people", "store"]  # fixtures
 
 
 class Front:
-    def __init__(self, port: int, password: str, certificate: Path) -> None:
+    def __init__(self, port: int, certificate: Path) -> None:
         self.url = f"https://localhost:{port}"
         self.socket = f"wss://localhost:{port}/ws/crypto"
-        self.user = ("trader", password)
         self.trust = ssl.create_default_context(cafile=str(certificate))
-        self.head = {"Authorization": "Basic " + b64encode(f"trader:{password}".encode()).decode()}
 
-    def get(self, path: str, user: tuple[str, str] | None = None) -> httpx.Response:
-        return httpx.get(self.url + path, auth=user, verify=self.trust, timeout=10)
+    def get(self, path: str, key: str = "") -> httpx.Response:
+        head = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.get(self.url + path, headers=head, verify=self.trust, timeout=10)
 
 
 @pytest.fixture
-def front(server: Web, tmp_path: Path) -> Iterator[Front]:
+def server(settings: Callable[..., Settings], people: People, tmp_path: Path) -> Iterator[Server]:
+    """As compose.yaml has it: logging in, and one proxy in front."""
+    server = Server(settings(), tmp_path, "web", CRYPTOVIZ_PROXIES="1")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def front(server: Server, tmp_path: Path) -> Iterator[Front]:
     nginx = need("nginx", "nginx-light")
     shutil.copy(REPOSITORY / "deploy" / "secrets.sh", tmp_path)
-    made = subprocess.run(["sh", "secrets.sh"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    password = made.stderr.partition("with the password ")[2].split()[0]
+    subprocess.run(["sh", "secrets.sh"], cwd=tmp_path, capture_output=True, check=True)
     secrets, port = tmp_path / "secrets", free_port()
     again = subprocess.run(["sh", "secrets.sh"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (again.stdout, again.stderr) == ("", ""), "what is there stays"
@@ -65,7 +70,7 @@ def front(server: Web, tmp_path: Path) -> Iterator[Front]:
     command = [nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path), "-g", f"daemon off;{user}"]
     with (tmp_path / "error.log").open("w") as log:
         process = subprocess.Popen(command, stderr=log)
-    front = Front(port, password, secrets / "tls_certificate")
+    front = Front(port, secrets / "tls_certificate")
 
     def answers() -> bool:
         try:
@@ -81,32 +86,44 @@ def front(server: Web, tmp_path: Path) -> Iterator[Front]:
         process.wait(10)
 
 
-def test_users_only(front: Front, store: Store) -> None:
+def test_users_only(front: Front, people: People, store: Store) -> None:
     store.write([], [candle(0)])
     path = "/api/v1/crypto/data?symbol=BTC/USDT&interval=1m"
     assert front.get(path).status_code == 401
-    assert front.get(path, ("trader", "guess")).status_code == 401
-    answer = front.get(path, front.user)
+    assert front.get(path, "cvk_guess").status_code == 401
+    key = people.key("read", "admin")
+    answer = front.get(path, key)
     assert (answer.status_code, len(answer.json()["data"])) == (200, 1)
     assert "max-age" in answer.headers["Strict-Transport-Security"]
     assert answer.headers["Content-Security-Policy"]
-    assert front.get("/", front.user).status_code == 200
-    assert front.get("/metrics", front.user).status_code == 404
+    assert front.get("/metrics", key).status_code == 404, "also for admins: Prometheus asks behind nginx"
     asset = "/assets/chart.js"
-    assert front.get(asset, front.user).text == front.get(asset, front.user).text
+    assert front.get(asset).text == front.get(asset).text
 
 
-def test_the_socket_through_tls(front: Front, live: LivePublisher) -> None:
-    with pytest.raises(InvalidStatus), connect(front.socket, ssl=front.trust):
-        pass
-    with connect(front.socket, ssl=front.trust, additional_headers=front.head) as socket:
+def test_logging_in_through_tls(front: Front, people: People) -> None:
+    with httpx.Client(base_url=front.url, verify=front.trust, timeout=10) as browser:
+        page = browser.get("/")
+        assert (page.status_code, page.headers["Location"]) == (302, "/login?next=/")
+        assert browser.get(page.headers["Location"]).status_code == 200
+        answer = browser.post("/api/v1/auth/login", json={"name": "ann", "password": PASSWORD})
+        assert answer.status_code == 200
+        assert all("; Secure" in cookie for cookie in answer.headers.get_list("Set-Cookie"))
+        assert browser.get("/").status_code == 200
+        assert browser.post("/api/v1/auth/refresh").status_code == 200
+
+
+def test_the_socket_through_tls(front: Front, people: People, live: LivePublisher) -> None:
+    with connect(front.socket, ssl=front.trust) as socket:
+        socket.send(json.dumps({"action": "authenticate", "token": people.key("read")}))
+        assert json.loads(socket.recv(5))["type"] == "authenticated"
         socket.send(json.dumps({"action": "subscribe", "type": "trade", "symbol": "BTC/USDT"}))
         assert json.loads(socket.recv(5))["type"] == "subscribed"
         live.publish({channel("trade", "BTC/USDT"): [trade_data(trade(1))]})
         assert json.loads(socket.recv(5))["data"]["trade_id"] == "1"
 
 
-def test_an_export_streams_through(front: Front, store: Store) -> None:
+def test_an_export_streams_through(front: Front, people: People, store: Store) -> None:
     store.write([], [candle(n) for n in range(500)])
-    answer = front.get("/api/v1/export/candles?symbol=BTC/USDT", front.user)
+    answer = front.get("/api/v1/export/candles?symbol=BTC/USDT", people.key("export"))
     assert len(answer.text.splitlines()) == 501

@@ -70,3 +70,18 @@ def test_an_export_downloads(stack: Stack, terminal: Terminal) -> None:
     assert {line["symbol"] for line in lines} == {"ETH/USDT"}
     form.get_by_label("What").select_option("trades")
     assert form.get_by_label("Timeframe").is_disabled()
+
+
+def test_an_export_in_the_background(stack: Stack, terminal: Terminal) -> None:
+    terminal.page.goto(stack.url + "/data")
+    terminal.page.locator("#data .export-form").get_by_label("Timeframe").select_option("1h")
+    terminal.page.click("text=Make in the background")
+    line = terminal.page.locator("#data .jobs .line")
+    line.get_by_text("Download").wait_for()
+    with terminal.page.expect_download() as found:
+        line.get_by_text("Download").click()
+    assert found.value.suggested_filename == "BTC-USDT_candles_1h.csv"
+    assert len(Path(found.value.path()).read_text().splitlines()) > 100
+    line.get_by_text("Remove").click()
+    line.wait_for(state="detached")
+    assert stack.api("export/jobs") == []

@@ -36,12 +36,14 @@ def test_filters(news: Terminal) -> None:
     news.page.click("#news [data-coin=eth]")
     news.until("[...document.querySelectorAll('#news .headline')].every((one) => one.textContent.includes('Ethereum'))")
     news.page.wait_for_selector("#news .article")
-    news.page.click("#news [data-mood=good]")
+    news.page.click("#news [data-mood=bad]")
+    news.until("[...document.querySelectorAll('#news .score')].every((one) => one.dataset.direction === '-1')")
+    news.page.wait_for_selector("#news .article >> text=funds drained")
+    news.page.fill("#news .filters input", "surges")
     news.page.wait_for_selector("#news .feed[data-state=empty]")
     assert news.text("#news .feed .block-empty") == "No article matches. Widen the filters."
     news.page.click("#news [data-mood='']")
     news.page.click("#news [data-coin='']")
-    news.page.fill("#news .filters input", "surges")
     news.until("document.querySelectorAll('#news .article').length === 1")
     assert "all-time high" in news.text("#news .article")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipeline.embedded.up import environment
+from pipeline.settings import Settings, load
 from tests.stack import Program, Up, eventually
 
 
@@ -128,3 +130,10 @@ def test_a_taken_port_is_one_readable_message(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "choose another with --port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_workers_get_every_setting_as_it_is(settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    given = settings(symbols="BTC/USDT,ETH/USDT", secret_key="0f1e2d3c4b5a69788796a5b4c3d2e1f0", min_volume="1.50")
+    for name, value in environment(given).items():
+        monkeypatch.setenv(name, value)
+    assert load() == given

@@ -1,0 +1,42 @@
+/* A diamond on the time axis for each article: links, so that they can be reached and read as what they are. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const MOST = 60;
+
+  class NewsMarks {
+    constructor(element) {
+      this.element = element;
+      this.marks = [];
+    }
+
+    /** `articles`: newest first. */
+    show(articles, chart) {
+      this.marks = articles.slice(0, MOST).map((article) => {
+        const href = CV.article.link(article.url);
+        const mark = document.createElement(href ? 'a' : 'span');
+        if (href) Object.assign(mark, { href, target: '_blank', rel: 'noopener noreferrer nofollow' });
+        mark.className = 'news-mark';
+        mark.dataset.direction = CV.article.mood(article.sentiment_score);
+        mark.title = `${article.source}: ${article.title}`;
+        mark.ariaLabel = mark.title;
+        return { mark, time: CV.rest.ms(article.time) };
+      });
+      this.element.replaceChildren(...this.marks.map(({ mark }) => mark));
+      this.place(chart);
+    }
+
+    place({ view, series }) {
+      const newest = series && series.last ? series.last.t + series.step : 0;
+      for (const { mark, time } of this.marks) {
+        const x = view.x(Math.min(time, newest));
+        const shown = x >= 0 && x <= view.width;
+        mark.hidden = !shown;
+        if (shown) mark.style.transform = `translateX(${Math.round(x)}px)`;
+      }
+    }
+  }
+
+  CV.NewsMarks = NewsMarks;
+})();

@@ -1,0 +1,104 @@
+"""Below the chart: news of the coin and their marks, depth, statistics; and the picture of the chart."""
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.browser import Terminal
+from tests.e2e.conftest import Feed, Stack
+from tests.stack import eventually
+
+pytestmark = pytest.mark.e2e
+
+MARKS = "#news-marks .news-mark:not([hidden])"
+
+
+def test_news_of_the_coin_and_their_marks(stack: Stack, terminal: Terminal, feed: Feed) -> None:
+    page = terminal.open("/t/ETH-USDT").page
+    feed.add("Ethereum upgrade goes live", "https://news.example/upgrade", "All nodes follow.")
+    feed.add("Dogecoin to the moon", "https://news.example/moon")
+    page.click("#dock >> text=News")
+    page.wait_for_selector("#dock .article >> text=Ethereum upgrade goes live")
+    assert page.locator("#dock .article >> text=Dogecoin").count() == 0
+    assert "Local Wire" in terminal.text("#dock .article >> nth=0")
+    page.wait_for_selector(f"{MARKS}[title='Local Wire: Ethereum upgrade goes live']")
+    mark = page.locator(f"{MARKS}[title='Local Wire: Ethereum upgrade goes live']")
+    assert mark.get_attribute("href") == "https://news.example/upgrade"
+    assert mark.get_attribute("rel") == "noopener noreferrer nofollow"
+    # It stands where its time is: at the newest candle, and out of view with it.
+    terminal.value("CV.app.chart.act.pan(300, 0)")
+    mark.wait_for(state="detached")
+    terminal.value("CV.app.chart.act.reset()")
+    mark.wait_for(state="visible")
+    x = terminal.value("CV.app.chart.view.x(CV.app.series.last.t)")
+    box = mark.bounding_box()
+    assert box is not None
+    assert abs(box["x"] + 5 - x) < 3 * terminal.value("CV.app.chart.view.spacing")
+    # What is open stays open, for the next symbol and the next visit.
+    terminal.value("CV.app.go({symbol: 'DOGE/USDT'})")
+    page.wait_for_selector("#dock .article >> text=Dogecoin to the moon")
+    page.reload()
+    page.wait_for_selector("#dock .article >> text=Dogecoin to the moon")
+    page.click("#dock >> text=News")
+    assert not page.is_visible("#dock .dock-body .articles")
+
+
+def test_depth(terminal: Terminal) -> None:
+    page = terminal.open("/t/BTC-USDT").page
+    page.click("#dock >> text=Depth")
+    page.wait_for_selector("#dock [data-of=depth][data-state=live]")
+    painted = """(() => {
+      const canvas = document.querySelector('#dock canvas');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      let [up, down] = [0, 0];
+      for (let i = 0; i < data.length; i += 4) {
+        if (data[i + 3] > 20 && data[i + 1] > data[i]) up++;
+        else if (data[i + 3] > 20 && data[i] > data[i + 1] + 30) down++;
+      }
+      return Math.min(up, down);
+    })()"""
+    assert eventually(lambda: terminal.value(painted) > 1000)
+    page.click("#dock >> text=Depth")
+
+
+def test_statistics_and_the_converter(stack: Stack, terminal: Terminal) -> None:
+    page = terminal.open("/t/DOGE-USDT").page
+    page.click("#dock >> text=Statistics")
+    page.wait_for_selector("#dock .performance >> text=1 year")
+    rows = stack.api("crypto/data", symbol="DOGE/USDT", interval="1d", limit=366)
+    change = (rows[0]["close"] / rows[365]["close"] - 1) * 100
+
+    def shown() -> float:
+        text = terminal.text("#dock .performance div:has-text('1 year') dd")
+        return float(text.replace("\u2212", "-").replace("\u202f", "").rstrip("%"))
+
+    assert eventually(lambda: abs(shown() - change) < 1), (shown(), change)
+    assert page.locator("#dock .performance >> text=1-year high").count() == 1
+    base, quote = page.get_by_label("DOGE", exact=True), page.get_by_label("USDT", exact=True)
+    base.fill("1000")
+    assert eventually(
+        lambda: (
+            abs(float(quote.input_value()) / (1000 * terminal.value("CV.app.markets.get('DOGE/USDT').last")) - 1) < 0.01
+        )
+    )
+    quote.fill("50")
+    assert eventually(
+        lambda: abs(float(base.input_value()) * terminal.value("CV.app.markets.get('DOGE/USDT').last") / 50 - 1) < 0.01
+    )
+    page.click("#dock >> text=Statistics")
+
+
+def test_a_picture_of_the_chart(terminal: Terminal) -> None:
+    page = terminal.open("/t/BTC-USDT").page
+    terminal.drawn()
+    with page.expect_download() as found:
+        page.click("#camera")
+    assert found.value.suggested_filename == "BTC-USDT_1m.png"
+    data = Path(found.value.path()).read_bytes()
+    assert data.startswith(b"\x89PNG")
+    width, height = struct.unpack("!II", data[16:24])
+    box = page.locator("#chart").bounding_box()
+    assert box is not None
+    assert (width, height) == (round(box["width"]), round(box["height"]) + 32)
+    assert len(data) > 10_000, "there is something on it"
