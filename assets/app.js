@@ -7,6 +7,7 @@
   const DEFAULT_FRAME = '1m';
   const TYPES = ['candles', 'heikin', 'bars', 'line', 'area'];
   const SCALES = ['linear', 'log', 'percent'];
+  const LOADING = { older: 'Loading older candles…', newer: 'Loading newer candles…', date: 'Loading the candles of that day…' };
   const AWAY = 30_000; // ms hidden after which the browser may have frozen us: look what was missed
 
   class App {
@@ -29,16 +30,36 @@
         edit: (study) => this.studyDialog.edit(study),
       });
       this.studyDialog = new CV.StudyDialog(find('#indicators'), find('#indicators-button'), this.studies);
+      this.compare = new CV.Compare(find('#compare'), {
+        changed: () => this.chart && this.chart.rescaled(),
+        remove: (symbol) => this.go({ compared: this.compared.filter((one) => one !== symbol) }),
+      });
+      find('#compare-button').addEventListener('click', () => this.picker.open((symbol) => {
+        if (symbol !== this.symbol) this.go({ compared: [...new Set([...this.compared, symbol])], scale: 'percent' });
+      }));
       this.chart = new CV.Chart(find('#chart'), {
         studies: this.studies,
+        compare: this.compare,
         onCursor: (pointed) => this.legend.draw(pointed, this.chart.decimals),
         onFollow: (following) => (this.latest.hidden = following),
       });
-      this.chart.clock = () => this.socket.now();
+      this.chart.clock = () => (this.replay || this.socket).now();
       this.dock = new CV.Dock(find('#dock'), this.socket, this.markets);
       this.marks = new CV.NewsMarks(find('#news-marks'));
       this.dock.onArticles((articles) => this.marks.show(articles, this.chart));
       this.chart.onView = () => this.marks.place(this.chart);
+      this.dates = new CV.DateDialog(root, find('#dates-button'), {
+        show: (t) => this.chart.goTo(t), replay: (replay) => this.go({ replay }), timeframe: () => this.timeframe,
+      });
+      this.layout = new CV.Layout(root, find('#layout-button'), {
+        chart: () => ({ type: this.type, scale: this.scale, timeframe: this.timeframe, studies: this.studies.wanted.map((one) => ({ ...one })) }),
+        use: ({ type, scale, timeframe, studies }) => {
+          this.studies.use(studies || []);
+          const known = { type: TYPES.includes(type) && type, scale: SCALES.includes(scale) && scale, timeframe: timeframe in FRAMES && timeframe };
+          this.go(Object.fromEntries(Object.entries(known).filter(([, value]) => value)));
+        },
+      });
+      this.replayBar = new CV.ReplayBar(find('#replay'), { seek: (t) => this.play(t), leave: () => this.go({ replay: null }) });
       find('#camera').addEventListener('click', () => CV.camera.save(this.chart, this.symbol, this.timeframe));
       this.latest = find('#chart-latest');
       this.message = find('#chart-message');
@@ -91,25 +112,32 @@
         timeframe: timeframe in FRAMES ? timeframe : DEFAULT_FRAME,
         type: TYPES.includes(query.get('type')) ? query.get('type') : TYPES[0],
         scale: SCALES.includes(query.get('scale')) ? query.get('scale') : SCALES[0],
+        replay: CV.rest.ms(query.get('replay')) || null,
+        compared: (query.get('compare') || '').split(',').map((one) => one.toUpperCase().replace('-', '/')).filter((one) => this.symbols.includes(one)),
       };
     }
 
     /** Change some of symbol, timeframe, type, and put it in the address. */
     go(change) {
-      const next = { symbol: this.symbol, timeframe: this.timeframe, type: this.type, scale: this.scale, ...change };
+      const next = { symbol: this.symbol, timeframe: this.timeframe, type: this.type, scale: this.scale, replay: this.from, compared: this.compared, ...change };
       const query = new URLSearchParams();
       if (next.timeframe !== DEFAULT_FRAME) query.set('tf', next.timeframe);
       if (next.type !== TYPES[0]) query.set('type', next.type);
       if (next.scale !== SCALES[0]) query.set('scale', next.scale);
+      const compared = next.compared.filter((one) => one !== next.symbol).slice(-CV.Compare.MOST);
+      if (compared.length) query.set('compare', compared.map(CV.format.plain).join(','));
+      if (next.replay) query.set('replay', CV.rest.iso(next.replay));
       const url = `/t/${CV.format.plain(next.symbol)}${query.size ? '?' + query : ''}`;
       if (url !== location.pathname + location.search) history.pushState(null, '', url);
-      this.show(next);
+      this.show({ ...next, compared });
     }
 
-    show({ symbol, timeframe, type, scale }) {
+    show({ symbol, timeframe, type, scale, replay, compared }) {
       const other = symbol !== this.symbol;
-      const refill = other || timeframe !== this.timeframe;
-      Object.assign(this, { symbol, timeframe });
+      const refill = other || timeframe !== this.timeframe || replay !== this.from;
+      const again = replay !== this.from || (other && this.replay);
+      Object.assign(this, { symbol, timeframe, from: replay });
+      if (again) this.setReplay(replay);
       if (other) this.showSymbol();
       if (type !== this.type) {
         this.type = type;
@@ -121,23 +149,58 @@
         this.chart.setScale(scale);
         this.pressScale(scale);
       }
+      const others = String(compared) !== String(this.compared);
+      this.compared = compared;
+      if (others && !refill) this.overlay();
       if (!refill) return;
       this.pressFrame(timeframe);
       this.legend.show(symbol, timeframe);
+      this.fill();
+    }
+
+    /** The past played from `from` on, null for what is live. The same moment of another symbol goes on from there. */
+    setReplay(from) {
+      const clock = from && this.replay && from === this.replay.from ? this.replay.clock : from;
+      if (this.replay) this.replay.stop();
+      this.replay = from ? new CV.Replay(this.symbol, from) : null;
+      if (this.replay) this.replay.clock = clock;
+      this.root.classList.toggle('replaying', Boolean(from));
+      this.replayBar.show(this.replay, this.timeframe);
+    }
+
+    /** Play from `t`, wherever that is. */
+    play(t) {
+      this.replay.clock = t;
+      this.fill();
+    }
+
+    /** Candles and indicators of what is chosen, anew. */
+    fill() {
+      const { symbol, timeframe, replay } = this;
       this.latest.hidden = true;
       if (this.series) this.series.stop();
       const series = (this.series = new CV.Series({
-        symbol, timeframe, step: FRAMES[timeframe], socket: this.socket,
+        symbol, timeframe, step: FRAMES[timeframe], socket: replay || this.socket, replay,
         changed: (what) => {
           this.chart.changed(what);
           if (what !== 'last') this.studies.bars();
           if (what === 'state') this.say();
         },
       }));
+      const { step, spacing } = this.chart.view;
       this.chart.show(series, this.markets.decimals(symbol));
+      if (replay && step === series.step) this.chart.view.spacing = spacing; // a seek keeps the zoom
       series.start();
+      if (replay) replay.begin(FRAMES[timeframe]);
+      this.overlay();
       this.studies.show(series);
       this.say();
+    }
+
+    /** The symbols that are compared; a replay plays one alone. */
+    overlay() {
+      const { timeframe, socket } = this;
+      this.compare.show(this.replay ? [] : this.compared, { timeframe, step: FRAMES[timeframe], socket });
     }
 
     showSymbol() {
@@ -166,7 +229,8 @@
     say() {
       const { series } = this;
       this.root.dataset.chart = series.state;
-      this.older.hidden = !series.loadingOlder;
+      this.older.hidden = !series.loading;
+      CV.write(this.older, LOADING[series.loading] || '');
       const known = this.symbols.includes(this.symbol);
       const words = {
         empty: `No candles of ${this.symbol} yet. The first appears with its next trade.`,

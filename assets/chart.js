@@ -14,8 +14,9 @@
   const PAINTS_KEPT = 5_000;
 
   class Chart {
-    constructor(element, { onCursor, onFollow, studies }) {
+    constructor(element, { onCursor, onFollow, studies, compare }) {
       this.element = element;
+      this.compare = compare;
       this.studies = studies;
       this.onCursor = onCursor;
       this.onFollow = onFollow;
@@ -117,6 +118,23 @@
       this.want(LAST);
     }
 
+    /** Lines on it changed, and with them perhaps the scale. */
+    rescaled() {
+      this.want(VIEW);
+    }
+
+    /** The bars round `t`, Unix ms. */
+    async goTo(t) {
+      const { series, view } = this;
+      await series.goTo(t);
+      if (series !== this.series || !series.last) return;
+      view.manual = null;
+      view.centre(t, series);
+      this.settle(SETTLE);
+      this.want(VIEW);
+      this.onFollow(view.following);
+    }
+
     settle(wait) {
       clearTimeout(this.settling);
       this.settling = setTimeout(() => {
@@ -152,12 +170,12 @@
       };
       const act = {
         pan: (dx, dy) => {
-          this.view.pan(dx, this.series.bars);
+          this.view.pan(dx, this.series);
           this.view.shiftPrice(dy);
           moved();
         },
         zoom: (factor, x) => {
-          this.view.zoom(factor, x === null ? this.view.width : x, this.series.bars);
+          this.view.zoom(factor, x === null ? this.view.width : x, this.series);
           moved();
         },
         scalePrice: (factor) => {
@@ -170,7 +188,10 @@
         },
         reset: () => {
           this.view.manual = null;
-          if (this.series.last) this.view.follow(this.series.last);
+          if (!this.series.live) {
+            this.newest = 0;
+            this.series.load();
+          } else if (this.series.last) this.view.follow(this.series.last);
           moved();
         },
         point: (at) => {
@@ -225,9 +246,11 @@
         this.plot.place(view, this.volumeTop);
         this.onView();
         if (from < AHEAD) series.older();
+        if (bars.length - to < AHEAD) series.newer();
+        this.compare.cover(view);
       }
       overlay.paint(this.scene(from, to));
-      this.onCursor(this.pointed(from, to));
+      this.onCursor(this.pointed(from));
       this.record();
     }
 
@@ -235,7 +258,7 @@
     rescale(from, to) {
       const { view, series } = this;
       const { low, high } = view;
-      view.fit(series.bars, from, to);
+      view.fit(series.bars, from, to, from < to ? this.compare.range(view, series.bars[from]) : undefined);
       let most = 0;
       for (let i = from; i < to; i++) most = Math.max(most, series.bars[i].v);
       const top = this.volumeTop;
@@ -251,7 +274,8 @@
 
     scene(from, to) {
       const { series, view, plot } = this;
-      const { bars, last, step } = series;
+      const { bars, step } = series;
+      const last = series.live ? series.last : null; // of the past none is the last
       // Plotly's share lies between; it is drawn whole or not at all.
       const first = plot.to === null ? to : series.find(plot.from);
       const next = plot.to === null ? to : series.find(plot.to + 1);
@@ -263,13 +287,13 @@
         view, bars, spans, last, cursor, drawings: this.drawings, percentOf: this.percentOf(from, to),
         shapes: this.type === 'heikin' ? this.shapes.of(series) : bars, priceSpans: this.native ? spans : [[from, to]],
         decimals: this.decimals, timeframe: series.timeframe, type: this.type,
-        volumeTop: this.volumeTop, from, to, studies: this.studies, axisWidth: this.overlay.axisWidth,
+        volumeTop: this.volumeTop, from, to, studies: this.studies, compare: this.compare, axisWidth: this.overlay.axisWidth,
         remaining: remaining !== null && remaining > -step ? remaining : null,
       };
     }
 
     /** The bar under the crosshair, else the newest, with the one before it. */
-    pointed() {
+    pointed(from) {
       const { series, cursor, view } = this;
       const { bars, step } = series;
       let at = bars.length - 1;
@@ -279,6 +303,7 @@
       }
       // What is computed on request has no figure for the bar that is still forming: the one before it tells.
       if (at >= 0) this.studies.tell(bars[at].t, bars[at].closed || !at ? null : bars[at - 1].t, this.decimals);
+      if (at >= 0) this.compare.tell(bars[from], bars[at].t);
       return { bar: bars[at], before: bars[at - 1] };
     }
 

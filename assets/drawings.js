@@ -253,7 +253,7 @@
       ctx.strokeStyle = ctx.fillStyle = after < before ? colors.down : colors.up;
       this.box(ctx, one, places);
       const bars = Math.round((to - from) / this.view.step);
-      const words = `${CV.format.number(after - before, decimals)}  ${CV.format.percent((after / before - 1) * 100)}  ${bars} bars, ${span(Math.abs(to - from))}`;
+      const words = `${CV.format.number(after - before, decimals)}  ${CV.format.percent((after / before - 1) * 100)}  ${CV.texts.of(`${bars} bars, ${span(Math.abs(to - from))}`)}`;
       const y = b.y + (b.y < a.y ? -16 : 16);
       const width = ctx.measureText(words).width + 12;
       const x = Math.max(0, Math.min(this.view.width - width, (a.x + b.x) / 2 - width / 2));

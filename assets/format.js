@@ -62,6 +62,7 @@
 
   const two = (n) => String(n).padStart(2, '0');
   const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+  const month = (d) => CV.texts.of(MONTHS[d.getUTCMonth()]);
   const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
   /** Milliseconds to add to UTC for the clock that a chart of this timeframe shows: daily windows are UTC days. */
@@ -86,18 +87,19 @@
   /** The crosshair's time: as exact as the bars are. */
   function moment(ms, timeframe) {
     const d = new Date(ms + zoneShift(timeframe));
-    const day = `${WEEKDAYS[d.getUTCDay()]} ${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`;
+    const day = `${CV.texts.of(WEEKDAYS[d.getUTCDay()])} ${d.getUTCDate()} ${month(d)}`;
     if (timeframe === '1d') return `${day} ${d.getUTCFullYear()}`;
     const time = two(d.getUTCHours()) + ':' + two(d.getUTCMinutes());
-    return `${day}  ${time}${timeframe === '5s' ? ':' + two(d.getUTCSeconds()) : ''}`;
+    const year = d.getUTCFullYear() === new Date().getUTCFullYear() ? '' : ` ${d.getUTCFullYear()}`;
+    return `${day}${year}  ${time}${timeframe === '5s' ? ':' + two(d.getUTCSeconds()) : ''}`;
   }
 
   /** What a time-axis tick says: the day or month where one begins, else the time. */
   function tick(ms, shift, step) {
     const d = new Date(ms + shift);
     if ((ms + shift) % DAY === 0) {
-      if (d.getUTCDate() === 1) return d.getUTCMonth() === 0 ? String(d.getUTCFullYear()) : MONTHS[d.getUTCMonth()];
-      return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`;
+      if (d.getUTCDate() === 1) return d.getUTCMonth() === 0 ? String(d.getUTCFullYear()) : month(d);
+      return `${d.getUTCDate()} ${month(d)}`;
     }
     const time = two(d.getUTCHours()) + ':' + two(d.getUTCMinutes());
     return step < 60_000 ? time + ':' + two(d.getUTCSeconds()) : time;

@@ -41,8 +41,9 @@
 
   CV.calm = window.matchMedia('(prefers-reduced-motion: reduce)');
 
-  /** Write `text` into `element` only when it differs: the browser lays out nothing for nothing. */
-  CV.write = (element, text) => {
+  /** Write `english`, in the page's language, into `element` only when it differs: the browser lays out nothing for nothing. */
+  CV.write = (element, english) => {
+    const text = CV.texts.of(english);
     if (element.textContent !== text) element.textContent = text;
   };
 })();

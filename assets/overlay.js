@@ -104,6 +104,7 @@
       if (scene.type === 'line' || scene.type === 'area') this.line(ctx, scene);
       else if (scene.type === 'bars') this.ticks(ctx, scene);
       else this.candles(ctx, scene);
+      scene.compare.draw(ctx, scene);
       CV.panes.overlays(ctx, scene.studies, scene, scene.from, scene.to);
       scene.drawings.draw(ctx, scene.decimals);
       ctx.restore();

@@ -5,7 +5,7 @@
 
   class Picker {
     constructor(dialog, button, markets, choose) {
-      this.dialog = dialog;
+      Object.assign(this, { dialog, choose });
       this.input = Object.assign(document.createElement('input'), {
         type: 'search', placeholder: 'Search symbols', autocomplete: 'off', spellcheck: false, ariaLabel: 'Search symbols',
       });
@@ -14,7 +14,7 @@
       this.empty = dialog.querySelector('.picker-empty');
       this.list = new CV.Strip(dialog.querySelector('.picker-list'), markets, (symbol) => {
         dialog.close();
-        choose(symbol);
+        this.chosen(symbol);
       });
       button.addEventListener('click', () => this.open());
       this.input.addEventListener('input', () => this.filter());
@@ -28,8 +28,10 @@
       });
     }
 
-    open() {
+    /** For something else than usual, with `choose`. */
+    open(choose = this.choose) {
       if (this.dialog.open) return;
+      this.chosen = choose;
       this.input.value = '';
       this.filter();
       this.dialog.showModal();

@@ -62,6 +62,7 @@
       const theme = select([['', 'As the system'], ['dark', 'Dark'], ['light', 'Light']], CV.theme.chosen(), CV.theme.choose);
       CV.theme.onChange(() => (theme.value = CV.theme.chosen()));
       form.append(
+        field('Language', select([['', 'As the browser'], ...Object.entries(CV.texts.languages)], CV.texts.chosen(), CV.texts.choose)),
         field('Theme', theme),
         field('Rising and falling', select([['', 'Green and red'], ['blue', 'Blue and orange']], CV.theme.colours(), CV.theme.paint)),
       );

@@ -5,8 +5,8 @@
 
   const FIRST_PAGE = 600;
   const OLDER_PAGE = 1000;
-  // Enough for days of 5s bars; past it panning further back stops rather than the tab growing without end.
-  const MOST_BARS = 40_000;
+  // What a tab holds at once. Whoever goes further, back or on, leaves what lies at the other end behind.
+  const MOST_BARS = 20_000;
   // Trades not yet in a forming candle from the server: 4 such candles a second leave a busy market this many at most.
   const MOST_PENDING = 5_000;
   // A candle closes within a second of its window. One that has a successor and is still open was missed: the page loaded it before
@@ -27,14 +27,15 @@
 
   class Series {
     /** `changed(what)`: 'all' (another set of bars), 'append' (one more), 'last' (the forming one), 'state'. */
-    constructor({ symbol, timeframe, step, socket, changed }) {
-      Object.assign(this, { symbol, timeframe, step, socket, changed });
+    constructor({ symbol, timeframe, step, socket, changed, replay = null }) {
+      Object.assign(this, { symbol, timeframe, step, socket, changed, replay }); // replay: nothing after its clock exists
       this.bars = []; // oldest first, one per window
       this.state = 'loading'; // loading, ready, empty, error
       this.error = '';
       this.retryAt = 0;
+      this.live = true; // the newest bars are among them, and move
       this.exhausted = false; // nothing older exists
-      this.loadingOlder = false;
+      this.loading = ''; // 'older', 'newer', 'date'
       this.revision = 0; // grows whenever a closed bar changed
       this.pending = [];
       this.early = []; // what the socket said before REST answered
@@ -71,6 +72,10 @@
     }
 
     fetch(params) {
+      if (this.replay) {
+        const whole = CV.rest.iso(this.replay.clock - (this.replay.clock % this.step) - 1);
+        if (!params.end_time || params.end_time > whole) params = { ...params, end_time: whole, order: params.order || 'desc' };
+      }
       return CV.rest.get('crypto/data', { symbol: this.symbol, interval: this.timeframe, ...params }, this.abort.signal);
     }
 
@@ -81,12 +86,12 @@
         const rows = await this.fetch({ limit: FIRST_PAGE });
         this.bars = rows.map(fromRest).reverse();
         this.exhausted = false;
+        this.live = true;
         this.retries = 0;
         this.pending = [];
         this.revision++;
         this.state = this.bars.length ? 'ready' : 'empty';
-        const early = this.early.splice(0);
-        early.forEach(([kind, data]) => (kind === 'trade' ? this.applyTrade(data) : this.applyCandle(fromSocket(data))));
+        this.catchUp();
         this.setState(this.bars.length ? 'ready' : 'empty');
         this.changed('all');
         this.settle();
@@ -99,17 +104,70 @@
       }
     }
 
+    /** What was heard while REST was asked. */
+    catchUp() {
+      const early = this.early.splice(0);
+      early.forEach(([kind, data]) => (kind === 'trade' ? this.applyTrade(data) : this.applyCandle(fromSocket(data))));
+    }
+
     /** Fetch the page before the oldest bar. */
-    async older() {
-      if (this.loadingOlder || this.exhausted || this.state !== 'ready' || this.bars.length >= MOST_BARS) return;
-      this.loadingOlder = true;
-      this.changed('state');
-      try {
-        const first = this.bars[0].t;
-        const rows = await this.fetch({ end_time: CV.rest.iso(first - 1), limit: OLDER_PAGE, order: 'desc' });
+    older() {
+      if (this.exhausted) return undefined;
+      return this.more('older', async () => {
+        const rows = await this.fetch({ end_time: CV.rest.iso(this.bars[0].t - 1), limit: OLDER_PAGE, order: 'desc' });
         const bars = rows.map(fromRest).reverse().filter((bar) => bar.t < this.bars[0].t);
         this.exhausted = bars.length === 0;
         this.bars = bars.concat(this.bars);
+        if (this.bars.length <= MOST_BARS) return;
+        this.bars.length = MOST_BARS;
+        this.leave();
+      });
+    }
+
+    /** Fetch the page after the newest bar, for those who come back from the past. */
+    newer() {
+      if (this.live) return undefined;
+      return this.more('newer', async () => {
+        const rows = await this.fetch({ start_time: CV.rest.iso(this.last.t + 1), limit: OLDER_PAGE, order: 'asc' });
+        this.bars = this.bars.concat(rows.map(fromRest).filter((bar) => bar.t > this.last.t));
+        if (this.bars.length > MOST_BARS) {
+          this.bars.splice(0, this.bars.length - MOST_BARS);
+          this.exhausted = false;
+        }
+        this.live = rows.length < OLDER_PAGE;
+        if (this.live) this.catchUp();
+      });
+    }
+
+    /** Hold the bars round `t`, or those nearest to it. */
+    async goTo(t) {
+      const { bars, live, last } = this;
+      if (bars.length && t >= bars[0].t && (live || t <= last.t)) return;
+      await this.more('date', async () => {
+        const half = (OLDER_PAGE / 2) * this.step;
+        const rows = await this.fetch({ end_time: CV.rest.iso(t + half), limit: OLDER_PAGE, order: 'desc' });
+        if (!rows.length) rows.push(...(await this.fetch({ start_time: CV.rest.iso(t), limit: OLDER_PAGE, order: 'asc' })).reverse());
+        if (!rows.length) return;
+        this.bars = rows.map(fromRest).reverse();
+        this.exhausted = false;
+        this.leave();
+      });
+    }
+
+    /** Away from the newest bars: what is heard of them is for later. */
+    leave() {
+      this.live = false;
+      this.pending = [];
+    }
+
+    /** One page at a time, whichever way. */
+    async more(which, page) {
+      if (this.loading || this.state !== 'ready') return;
+      this.loading = which;
+      this.early = [];
+      this.changed('state');
+      try {
+        await page();
         this.revision++;
         this.changed('all');
       } catch (error) {
@@ -117,7 +175,7 @@
         // The next pan asks again; nothing on screen is wrong meanwhile.
         await new Promise((resume) => setTimeout(resume, RETRY_FIRST));
       } finally {
-        this.loadingOlder = false;
+        this.loading = '';
         this.changed('state');
       }
     }
@@ -129,6 +187,7 @@
         this.load();
         return;
       }
+      if (!this.live) return; // whoever comes back fetches them
       const from = Math.max(0, this.firstOpen() - 1);
       try {
         const rows = await this.fetch({ start_time: CV.rest.iso(this.bars[from].t), limit: OLDER_PAGE, order: 'asc' });
@@ -145,18 +204,25 @@
     }
 
     onTrade(trade) {
-      if (this.state === 'loading' || this.state === 'error') this.early.push(['trade', trade]);
+      if (this.deaf) this.early.push(['trade', trade]);
       else this.applyTrade(trade);
       if (this.early.length > MOST_PENDING) this.early.shift();
     }
 
     onCandle(candle) {
-      if (this.state === 'loading' || this.state === 'error') this.early.push(['candle', candle]);
+      if (this.deaf) this.early.push(['candle', candle]);
       else this.applyCandle(fromSocket(candle));
+      if (this.early.length > MOST_PENDING) this.early.shift();
+    }
+
+    /** What comes now belongs after what is being fetched. */
+    get deaf() {
+      return this.state === 'loading' || this.state === 'error' || (!this.live && this.loading === 'newer');
     }
 
     applyTrade({ price, amount, timestamp }) {
       const { last, step } = this;
+      if (!this.live) return;
       const start = timestamp - (timestamp % step);
       if (!last || start > last.t) {
         this.append({ t: start, o: price, h: price, l: price, c: price, v: amount, closed: false, upTo: 0 });
@@ -175,9 +241,10 @@
     applyCandle(bar) {
       const { bars, last } = this;
       if (!last || bar.t > last.t) {
-        this.append(bar);
+        if (this.live) this.append(bar);
         return;
       }
+      if (bar.t < bars[0].t) return; // comes with the page it belongs to
       const at = this.find(bar.t);
       const old = bars[at];
       if (!old || old.t !== bar.t) {
@@ -216,6 +283,7 @@
 
     append(bar) {
       this.pending = [];
+      if (this.replay && this.last) this.last.closed = true;
       this.bars.push(bar);
       this.revision++;
       if (this.state === 'empty') this.setState('ready');

@@ -19,10 +19,11 @@
     return made;
   }
 
+  const sound = (kept) => (Array.isArray(kept) ? kept.filter((one) => one && typeof one.name === 'string' && one.params && typeof one.params === 'object').slice(0, MOST) : []);
+
   function stored() {
     try {
-      const kept = JSON.parse(localStorage.getItem(KEY) || '[]');
-      return Array.isArray(kept) ? kept.filter((one) => one && typeof one.name === 'string' && one.params && typeof one.params === 'object').slice(0, MOST) : [];
+      return sound(JSON.parse(localStorage.getItem(KEY) || '[]'));
     } catch {
       return []; // storage may be forbidden, or hold nonsense
     }
@@ -61,6 +62,13 @@
       } catch {
         setTimeout(() => this.series === series && !this.shown.length && this.show(series), 3_000);
       }
+    }
+
+    /** These and no others: {name, params} each. */
+    use(wanted) {
+      this.wanted = sound(wanted);
+      this.keep();
+      if (this.series) this.show(this.series);
     }
 
     clear() {

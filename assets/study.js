@@ -21,9 +21,10 @@
       this.columns = entry.outputs.map((output) => output.name).filter((name) => !(UNDRAWN[entry.name] || []).includes(name));
       this.figures = new Map(); // time → {column: figure}
       this.error = '';
-      this.loaded = 0; // bars for which figures were asked
+      this.loaded = 0; // closed bars for which figures were asked, from this one on
+      this.first = 0;
       this.abort = new AbortController();
-      this.live = entry.streamed && !Object.keys(params).length;
+      this.live = entry.streamed && !Object.keys(params).length && !series.replay;
       if (this.live) {
         const { symbol, timeframe } = series;
         this.end = socket.subscribe({ type: 'indicator', symbol, timeframe, forming: true }, (data) => this.hear(data), () => this.load());
@@ -57,24 +58,32 @@
     bars() {
       const { bars } = this.series;
       const closed = bars.reduce((count, bar) => count + (bar.closed ? 1 : 0), 0);
-      if (!closed || closed === this.loaded) return;
-      const few = closed > this.loaded && closed - this.loaded < 5 && this.loaded > 0;
+      if (!closed || (closed === this.loaded && bars[0].t === this.first)) return;
+      const few = closed > this.loaded && closed - this.loaded < 5 && bars[0].t === this.first;
+      Object.assign(this, { loaded: closed, first: bars[0].t });
       // The socket brings what closes now; whatever else is asked for.
-      if (few && this.live) {
-        this.loaded = closed;
-        return;
-      }
-      this.loaded = closed;
+      if (few && this.live) return;
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.load(few ? 8 : undefined), few ? AFTER_CLOSE : PAUSE);
     }
 
+    /** Figures of the bars there are, newest first, or of the `newest` few. */
     async load(newest) {
-      const { symbol, timeframe, bars } = this.series;
+      const { symbol, timeframe, last } = this.series;
+      if (!last) return;
+      const asked = newest ? null : (this.asked = {});
       try {
-        const limit = Math.min(MOST, newest || bars.length);
-        const rows = await CV.rest.get(`indicators/${this.entry.name}`, { symbol, interval: timeframe, limit, ...this.params }, this.abort.signal);
-        rows.forEach((row) => this.keep(CV.rest.ms(row.time), row.outputs && Object.keys(row.outputs).length ? row.outputs : row));
+        let end = last.closed ? last.t : last.t - 1;
+        const { t: start } = this.series.bars[0];
+        for (let rows = null; !rows || (!newest && rows.length === MOST && end > start);) {
+          const span = { end_time: CV.rest.iso(end), start_time: CV.rest.iso(start), order: 'desc', limit: newest || MOST };
+          rows = await CV.rest.get(`indicators/${this.entry.name}`, { symbol, interval: timeframe, ...span, ...this.params }, this.abort.signal);
+          if (asked && asked !== this.asked) return;
+          rows.forEach((row) => this.keep(CV.rest.ms(row.time), row.outputs && Object.keys(row.outputs).length ? row.outputs : row));
+          if (rows.length) end = CV.rest.ms(rows[rows.length - 1].time) - 1;
+          this.changed();
+        }
+        for (const t of this.figures.keys()) if (t < start) this.figures.delete(t);
         this.error = '';
       } catch (error) {
         if (error.name === 'AbortError') return;

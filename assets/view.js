@@ -69,38 +69,42 @@
       if (this.following) this.right += by;
     }
 
-    pan(pixels, bars) {
+    pan(pixels, series) {
       this.right -= (pixels / this.spacing) * this.step;
-      this.clamp(bars);
+      this.clamp(series);
     }
 
     /** `factor` > 1 shows fewer bars; the time under `x` stays where it is. */
-    zoom(factor, x, bars) {
+    zoom(factor, x, series) {
       const anchor = this.time(x);
       this.spacing = Math.min(WIDEST, Math.max(this.narrowest(), this.spacing * factor));
       this.right = anchor + ((this.width - x) / this.spacing) * this.step;
-      this.clamp(bars);
+      this.clamp(series);
+    }
+
+    /** `t` in the middle. */
+    centre(t, series) {
+      this.right = t + (this.width / this.spacing / 2) * this.step;
+      this.clamp(series);
     }
 
     /** Bars always stay in sight. */
-    clamp(bars) {
+    clamp({ bars, live }) {
       if (!bars.length) return;
       const first = bars[0].t;
       const last = bars[bars.length - 1].t;
       const room = Math.max(RIGHT_BARS, (this.width / this.spacing) * 0.7) * this.step;
       const least = Math.min(last - first, (this.width / this.spacing) * 0.3 * this.step);
       this.right = Math.min(last + room, Math.max(first + least, this.right));
-      this.following = last >= this.left && last <= this.right - this.step / 2;
+      this.following = live && last >= this.left && last <= this.right - this.step / 2;
     }
 
-    /** Fit prices to the bars [from, to). */
-    fit(bars, from, to) {
+    /** Fit prices to the bars [from, to), and to `low` and `high`. */
+    fit(bars, from, to, [low, high] = [Infinity, -Infinity]) {
       if (this.manual) {
         Object.assign(this, this.manual);
         return;
       }
-      let low = Infinity;
-      let high = -Infinity;
       for (let i = from; i < to; i++) {
         if (bars[i].l < low) low = bars[i].l;
         if (bars[i].h > high) high = bars[i].h;

@@ -22,7 +22,7 @@ ASSETS: Final = next(folder for folder in (_HERE / "_assets", _HERE.parent / "as
 
 _PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
-# theme.js comes first and blocks: no page is painted in the wrong colours. plot.js fetches Plotly once there are candles.
+# theme.js and texts.js come first and block: no page is painted in the wrong colours. plot.js fetches Plotly once there are candles.
 _FRAME: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -33,6 +33,7 @@ _FRAME: Final = """<!DOCTYPE html>
 <title>{%title%}</title>
 <link rel="icon" type="image/svg+xml" href="/assets/icons/logo.svg">
 <script src="/assets/theme.js"></script>
+<script src="/assets/texts.js"></script>
 <meta name="plotly" content="PLOTLY">
 <meta name="access" content="ACCESS">
 {%css%}
@@ -52,7 +53,7 @@ def mount(server: Flask) -> Dash:
         __name__,
         server=server,
         assets_folder=str(ASSETS),
-        assets_ignore=r"theme\.js|login\.(js|css)",
+        assets_ignore=r"(theme|texts)\.js|login\.(js|css)",
         index_string=_FRAME.replace("PLOTLY", _plotly_url()).replace(
             "ACCESS", "on" if services(server).access else "off"
         ),

@@ -153,14 +153,18 @@ class LiveReader:
         return [_text(name) for name in self._redis.hkeys(SEQ_KEY)]
 
     def since(self, name: str, seq: int, epoch: str) -> CatchUp:
-        """Messages of `name` after `seq`. Not recovered when the epoch is another, or the history no longer reaches back."""
+        """Messages of `name` after `seq`. Not recovered when the epoch is another, or the history no longer reaches back.
+
+        ("", 0) is what `newest` said before there was an epoch: all that was published since is after it.
+        """
         pipeline = self._redis.pipeline()
         pipeline.get(EPOCH_KEY)
         pipeline.hget(SEQ_KEY, name)
         pipeline.lrange(HISTORY_PREFIX + name, 0, -1)
         stored_epoch, stored_seq, items = pipeline.execute()
         current, newest = (_text(stored_epoch) if stored_epoch else ""), int(stored_seq or 0)
-        if not current or current != epoch or seq > newest:
+        same = epoch == current or (not epoch and not seq)
+        if not current or not same or seq > newest:
             return CatchUp([], False, current, newest)
         messages = []
         for item in items:

@@ -23,13 +23,16 @@ def numbers(first: int, count: int) -> list[bytes]:
 
 def test_messages_are_numbered_without_holes_whatever_the_batches(client: redis.Redis) -> None:
     publisher, reader = LivePublisher(client), LiveReader(client)
-    assert reader.newest(NAME) == ("", 0)
+    before = reader.newest(NAME)
+    assert before == ("", 0)
     at = 1
     for count in (1, 5, 2, 100):
         publisher.publish({NAME: numbers(at, count)})
         at += count
     epoch, newest = reader.newest(NAME)
     assert newest == 108
+    # Who looked before there was an epoch has missed all of it, and gets all of it.
+    assert reader.since(NAME, before[1], before[0]) == reader.since(NAME, 0, epoch)
     for since in (0, 1, 5, 6, 50, 107, 108):
         found = reader.since(NAME, since, epoch)
         assert found.recovered

@@ -32,6 +32,8 @@ def chart() -> html.Div:
             legend,
             # Filled by drawings.js: its tools.
             html.Div(id="tools", hidden=True, role="toolbar", **attrs(aria_label="Drawing")),
+            # Filled by compare.js: a chip for each symbol that is compared.
+            html.Div(id="compare", hidden=True),
             # Filled by studies.js: a line for each indicator.
             html.Div(id="studies"),
             html.Div("Loading older candles…", id="chart-older", hidden=True),

@@ -43,7 +43,10 @@ def toolbar() -> html.Div:
                 id="indicators-button",
                 label="Add an indicator",
             ),
+            button([icon("compare")], id="compare-button", className="plain", label="Compare with another symbol"),
+            button([icon("calendar")], id="dates-button", className="plain", label="Go to a date, or replay it (G)"),
             button([icon("camera")], id="camera", className="plain", label="Save a picture of the chart"),
+            button([icon("layout")], id="layout-button", className="plain", label="Layout: panels and what is kept"),
             button(
                 [icon("wide")],
                 id="wide",

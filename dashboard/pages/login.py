@@ -13,6 +13,7 @@ _PAGE: Final = """<!DOCTYPE html>
 <title>Log in · CryptoViz</title>
 <link rel="icon" type="image/svg+xml" href="/assets/icons/logo.svg">
 <script src="/assets/theme.js"></script>
+<script src="/assets/texts.js"></script>
 <link rel="stylesheet" href="/assets/tokens.css">
 <link rel="stylesheet" href="/assets/base.css">
 <link rel="stylesheet" href="/assets/login.css">

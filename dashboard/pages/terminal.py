@@ -22,6 +22,8 @@ def layout(symbols: Sequence[str]) -> html.Main:
             header(),
             html.Nav(id="strip", **attrs(aria_label="Markets")),
             toolbar(),
+            # Filled by replay.js: what steers a replay.
+            html.Div(id="replay", role="toolbar", hidden=True, **attrs(aria_label="Replay")),
             chart(),
             dock(),
             tabs(),

@@ -1,0 +1,108 @@
+"""Going to a date and coming back, and the past played again."""
+
+import itertools
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.browser import Terminal
+from tests.e2e.conftest import Stack
+
+pytestmark = pytest.mark.e2e
+
+MINUTE = 60_000
+SHOWN = "CV.app.series.bars.filter((bar) => bar.closed).map((bar) => [bar.t, bar.o, bar.h, bar.l, bar.c])"
+
+
+def _stored(stack: Stack, symbol: str) -> dict[int, list[float]]:
+    rows = stack.api("crypto/data", symbol=symbol, interval="1m", limit=2000)
+    return {
+        int(datetime.fromisoformat(row["window_start"]).timestamp() * 1000): [
+            row[key] for key in ("open", "high", "low", "close")
+        ]
+        for row in rows
+    }
+
+
+def _agree(shown: list[list[Any]], stored: dict[int, list[float]]) -> None:
+    """Each candle is the stored one, and none is left out between them."""
+    assert [[t, *stored[int(t)]] for t, *_ in shown] == shown
+    assert {b[0] - a[0] for a, b in itertools.pairwise(shown)} == {MINUTE}
+
+
+def test_a_date_and_back_to_now(stack: Stack, terminal: Terminal) -> None:
+    page = terminal.open("/t/BTC-USDT").page
+    wanted = int(time.time() // 60 - 1200) * MINUTE
+    page.keyboard.press("g")
+    page.fill("#dates input", datetime.fromtimestamp(wanted / 1000, UTC).strftime("%Y-%m-%dT%H:%M"))
+    page.click("#dates >> text=Show")
+    terminal.until("!CV.app.series.live && !CV.app.series.loading")
+    middle = terminal.value("CV.app.chart.view.time(CV.app.chart.view.width / 2)")
+    assert abs(middle - wanted) < 2 * MINUTE
+    assert not terminal.value("CV.app.chart.view.following")
+    assert terminal.value("CV.app.series.last.t") < wanted + 600 * MINUTE
+    # Panning on brings what lies after it, up to the trades of this moment.
+    for _ in range(40):
+        if terminal.value("CV.app.series.live"):
+            break
+        terminal.value("CV.app.chart.act.pan(-1500, 0)")
+        page.wait_for_timeout(150)
+    terminal.until("CV.app.series.live")
+    terminal.until("CV.app.series.last.t + 60000 > CV.app.socket.now() - 5000")
+    _agree(terminal.value(SHOWN), _stored(stack, "BTC/USDT"))
+    # To the date once more, and straight back.
+    page.reload()
+    terminal.ready()
+    terminal.value(f"CV.app.chart.goTo({wanted})")
+    terminal.until("!CV.app.series.live")
+    page.click("#chart-latest")
+    terminal.until("CV.app.series.live && CV.app.chart.view.following")
+
+
+def test_what_is_wrong_with_a_date_is_said_by_its_field(terminal: Terminal) -> None:
+    page = terminal.open("/t/BTC-USDT").page
+    page.click("#dates-button")
+    page.fill("#dates input", "2199-01-01T00:00")
+    page.click("#dates >> text=Show")
+    assert page.is_visible("#dates")
+    assert terminal.value("document.querySelector('#dates input').validity.rangeOverflow")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#dates")
+
+
+def test_replay(stack: Stack, terminal: Terminal) -> None:
+    page = terminal.open("/t/BTC-USDT").page
+    begun = int(time.time() // 60 - 60) * MINUTE
+    page.click("#dates-button")
+    page.fill("#dates input", datetime.fromtimestamp(begun / 1000, UTC).strftime("%Y-%m-%dT%H:%M"))
+    page.click("#dates >> text=Replay from here")
+    page.wait_for_selector("#replay >> text=Replay")
+    terminal.ready()
+    # Nothing of what came later, nor of what is live.
+    assert terminal.value("CV.app.series.last.t") == begun - MINUTE
+    assert not page.is_visible("#book")
+    assert not page.is_visible("#price")
+    page.select_option("#replay select", "100")
+    page.click("#replay .play")
+    terminal.until(f"CV.app.series.last.t >= {begun + 5 * MINUTE}")
+    page.click("#replay .play")
+    clock = terminal.value("CV.app.replay.clock")
+    assert terminal.value("CV.app.series.last.t") < clock
+    _agree(terminal.value(SHOWN), _stored(stack, "BTC/USDT"))
+    page.click("#replay .step")
+    terminal.until(f"CV.app.replay.clock === {clock - clock % MINUTE + MINUTE}")
+    # In another timeframe it goes on from the same moment; the window that has begun is there as far as it has got.
+    page.keyboard.press("3")
+    terminal.ready()
+    clock = terminal.value("CV.app.replay.clock")
+    terminal.until(f"CV.app.series.last.t >= {clock - clock % (5 * MINUTE) - 5 * MINUTE}")
+    # A link to it opens it, from the beginning.
+    page.reload()
+    terminal.ready()
+    assert terminal.value("CV.app.replay.clock") == begun
+    page.click("#replay .leave")
+    page.wait_for_selector("#book")
+    terminal.until("CV.app.series.last.t + 300000 > CV.app.socket.now() - 5000")
+    assert "replay" not in page.url
