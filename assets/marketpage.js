@@ -315,7 +315,7 @@
           const cell = element('td', '', r === null ? '–' : CV.format.number(r, 2));
           cell.dataset.direction = Math.sign(r || 0);
           cell.style.setProperty('--strength', `${Math.round(Math.abs(r || 0) * 60)}%`);
-          cell.title = `${symbol} and ${other}`;
+          cell.title = `${symbol} · ${other}`;
           line.append(cell);
         }
         return line;

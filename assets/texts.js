@@ -10,7 +10,7 @@
   const LANGUAGES = { en: 'English', fr: 'Français' };
   const SPOKEN = ['title', 'aria-label', 'placeholder'];
   // What others wrote, and what is typed.
-  const FOREIGN = 'code, pre, textarea, script, style, .headline, .teaser, .brand';
+  const FOREIGN = 'code, pre, textarea, script, style, .headline, .teaser, .news-mark, .brand, .line > b';
   const REMEMBERED = 2_000; // texts with figures in them are others all the time
 
   let exact = new Map();
@@ -28,9 +28,11 @@
   function learn(entries) {
     exact = new Map(Object.entries(entries));
     known = new Map();
-    patterns = Object.entries(entries).filter(([english]) => english.includes('{}')).map(([english, other]) => {
+    // Whoever says most of a text itself is asked first.
+    const templates = Object.entries(entries).filter(([english]) => english.includes('{}')).sort(([a], [b]) => b.length - a.length);
+    patterns = templates.map(([english, other]) => {
       const parts = english.split('{}').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-      return [new RegExp(`^${parts.join('([^\\n]+?)')}$`), other];
+      return [new RegExp(`^${parts.join('([^\\n·]+?)')}$`), other];
     });
   }
 
@@ -42,13 +44,13 @@
       // {2} where the order is another one.
       return other.replace(/\{(\d?)\}/g, (_, at) => of(found[Number(at) || next++]));
     }
-    for (const joint of ['\n', ' · ', ' – ']) if (english.includes(joint)) return english.split(joint).map(of).join(joint);
+    for (const joint of ['\n', ' · ', ' – ', ': ']) if (english.includes(joint)) return english.split(joint).map(of).join(joint);
     return english;
   }
 
   /** `english` in the language of the page. */
   function of(english) {
-    if (!exact.size || !/[A-Za-z]{2}/.test(english)) return english;
+    if (!exact.size || !/[A-Za-z]{2}|\d [a-z]/.test(english)) return english;
     const said = exact.get(english) || known.get(english);
     if (said !== undefined) return said;
     const other = fill(english);
@@ -65,6 +67,7 @@
   }
 
   function attributes(element) {
+    if (element.closest(FOREIGN)) return;
     for (const name of SPOKEN) {
       const english = element.getAttribute(name);
       if (!english) continue;

@@ -162,7 +162,9 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
             supervisor.add_worker("simulator", environment(settings), ("--port", port), speaks=False)
         folder.announce(settings)
         for worker in _OTHERS:
-            supervisor.add_worker(worker, environment(settings), death=_death_signal(worker))
+            # Whoever reads the web server's state reads it from the web server.
+            speaks = worker != "web"
+            supervisor.add_worker(worker, environment(settings), death=_death_signal(worker), speaks=speaks)
         if name == "simulator":
             await_listener(settings.binance_rest_url, stop)
         if not stop.is_set():
