@@ -7,13 +7,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 KAFKA := .tools/kafka
 TIMESCALE := .tools/timescale
+RELEASE := .tools/release
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 # Options of the command behind the target: make run ARGS="--port 9000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench drill lint shots install chromium servers kafka timescale clean
+.PHONY: help run test bench drill lint shots docs release install chromium servers kafka timescale clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -38,6 +39,21 @@ lint: install ## ruff, mypy, import contracts
 
 shots: install chromium ## screenshots of the running terminal
 	$(BIN)/python -m tests.shots $(ARGS)
+
+docs: $(RELEASE) ## docs/ as a site, in build/site; a link that leads nowhere fails
+	$(RELEASE)/bin/mkdocs build --strict --quiet
+
+release: install $(RELEASE) ## wheel, sdist and SBOM, in dist; fails when a package has a known hole
+	rm -rf dist
+	$(BIN)/hatchling build -d dist
+	$(RELEASE)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml -o dist/sbom.json
+	$(RELEASE)/bin/pip-audit --disable-pip --no-deps -r requirements.lock
+
+$(RELEASE): pyproject.toml
+	@rm -rf $@
+	@$(PYTHON) -m venv $@
+	$(RELEASE)/bin/pip install --quiet --upgrade pip
+	$(RELEASE)/bin/pip install --quiet --group release
 
 install: $(STAMP) ## the locked packages, into .venv
 

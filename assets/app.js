@@ -47,7 +47,11 @@
       this.dock = new CV.Dock(find('#dock'), this.socket, this.markets);
       this.marks = new CV.NewsMarks(find('#news-marks'));
       this.dock.onArticles((articles) => this.marks.show(articles, this.chart));
-      this.chart.onView = () => this.marks.place(this.chart);
+      this.gaps = new CV.GapMarks(find('#gap-marks'), this.chart);
+      this.chart.onView = () => {
+        this.marks.place(this.chart);
+        this.gaps.place();
+      };
       this.dates = new CV.DateDialog(root, find('#dates-button'), {
         show: (t) => this.chart.goTo(t), replay: (replay) => this.go({ replay }), timeframe: () => this.timeframe,
       });
@@ -211,6 +215,7 @@
       this.book.show(symbol);
       this.tape.show(symbol);
       this.dock.show(symbol);
+      this.gaps.show(symbol);
       this.connection.reset();
       if (this.endTrades) this.endTrades();
       this.endTrades = this.socket.subscribe({ type: 'trade', symbol }, (trade) => {

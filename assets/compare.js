@@ -38,7 +38,7 @@
       for (const { series } of this.lines) {
         const { bars } = series;
         if (!bars.length) continue;
-        if (view.right < bars[0].t || (!series.live && view.left > series.last.t)) series.goTo((view.left + view.right) / 2);
+        if ((view.right < bars[0].t && !series.exhausted) || (!series.live && view.left > series.last.t)) series.goTo((view.left + view.right) / 2);
         else if (series.find(view.left) < AHEAD) series.older();
         else if (!series.live && bars.length - series.find(view.right) < AHEAD) series.newer();
       }

@@ -38,7 +38,7 @@
         const seconds = Math.max(1, Math.ceil((socket.retryAt - performance.now()) / 1000));
         return ['lost', `Reconnecting in ${seconds} s`, `Connection lost. Prices are ${CV.format.age(quiet)} old; trying again in ${seconds} s.`];
       }
-      if (socket.state === 'connecting') return ['lost', 'Connecting…', quiet > 2_000 ? `Connecting… Prices are ${CV.format.age(quiet)} old.` : ''];
+      if (socket.state === 'connecting') return ['lost', 'Connecting…', quiet > 2_000 || socket.attempts ? `Connecting… Prices are ${CV.format.age(quiet)} old.` : ''];
       if (quiet > QUIET) return ['stale', `Quiet ${CV.format.age(quiet)}`, `No trade for ${CV.format.age(quiet)}. The connection is up; the market or its source is silent.`];
       if (!this.lags.length) return ['waiting', 'Waiting for a trade', ''];
       const lag = [...this.lags].sort((a, b) => a - b)[this.lags.length >> 1];

@@ -28,7 +28,8 @@
     }
 
     place({ view, series }) {
-      const newest = series && series.last ? series.last.t + series.step : 0;
+      // An article is newer than the newest bar at most by a bar; away from it, it is simply out of view.
+      const newest = !series || !series.last ? 0 : series.live ? series.last.t + series.step : Infinity;
       for (const { mark, time } of this.marks) {
         const x = view.x(Math.min(time, newest));
         const shown = x >= 0 && x <= view.width;

@@ -141,16 +141,20 @@
 
     /** Hold the bars round `t`, or those nearest to it. */
     async goTo(t) {
+      while (this.loading) await new Promise((resume) => setTimeout(resume, 50));
       const { bars, live, last } = this;
       if (bars.length && t >= bars[0].t && (live || t <= last.t)) return;
       await this.more('date', async () => {
         const half = (OLDER_PAGE / 2) * this.step;
         const rows = await this.fetch({ end_time: CV.rest.iso(t + half), limit: OLDER_PAGE, order: 'desc' });
+        const exhausted = rows.length < OLDER_PAGE;
         if (!rows.length) rows.push(...(await this.fetch({ start_time: CV.rest.iso(t), limit: OLDER_PAGE, order: 'asc' })).reverse());
         if (!rows.length) return;
         this.bars = rows.map(fromRest).reverse();
-        this.exhausted = false;
+        this.exhausted = exhausted;
         this.leave();
+        this.live = t + half >= this.socket.now();
+        if (this.live) this.catchUp();
       });
     }
 
@@ -217,7 +221,7 @@
 
     /** What comes now belongs after what is being fetched. */
     get deaf() {
-      return this.state === 'loading' || this.state === 'error' || (!this.live && this.loading === 'newer');
+      return this.state === 'loading' || this.state === 'error' || (!this.live && Boolean(this.loading));
     }
 
     applyTrade({ price, amount, timestamp }) {

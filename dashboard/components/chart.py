@@ -27,6 +27,8 @@ def chart() -> html.Div:
                 role="img",
                 **attrs(aria_label="Price chart. Arrow keys pan, plus and minus zoom, End shows the newest candle."),
             ),
+            # Filled by gapmarks.js: a band for each stretch whose trades are missing.
+            html.Div(id="gap-marks"),
             # Filled by newsmarks.js: a diamond for each article, on the time axis.
             html.Div(id="news-marks"),
             legend,

@@ -1,10 +1,6 @@
 """nginx with the configuration of production in front of a real web server: TLS, users, WebSocket, what stays inside."""
 
 import json
-import os
-import shutil
-import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,21 +14,9 @@ from pipeline.settings import Settings
 from pipeline.store.write import Store
 from tests.dashboard.conftest import candle, live, store, trade
 from tests.dashboard.test_access import PASSWORD, People, Server, people
-from tests.stack import eventually, free_port
-from tests.tools import REPOSITORY, need
+from tests.deploy.front import Front, nginx, secrets
 
 __all__ = ["live", "people", "store"]  # fixtures
-
-
-class Front:
-    def __init__(self, port: int, certificate: Path) -> None:
-        self.url = f"https://localhost:{port}"
-        self.socket = f"wss://localhost:{port}/ws/crypto"
-        self.trust = ssl.create_default_context(cafile=str(certificate))
-
-    def get(self, path: str, key: str = "") -> httpx.Response:
-        head = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.get(self.url + path, headers=head, verify=self.trust, timeout=10)
 
 
 @pytest.fixture
@@ -45,45 +29,8 @@ def server(settings: Callable[..., Settings], people: People, tmp_path: Path) ->
 
 @pytest.fixture
 def front(server: Server, tmp_path: Path) -> Iterator[Front]:
-    nginx = need("nginx", "nginx-light")
-    shutil.copy(REPOSITORY / "deploy" / "secrets.sh", tmp_path)
-    subprocess.run(["sh", "secrets.sh"], cwd=tmp_path, capture_output=True, check=True)
-    secrets, port = tmp_path / "secrets", free_port()
-    again = subprocess.run(["sh", "secrets.sh"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert (again.stdout, again.stderr) == ("", ""), "what is there stays"
-    text = (REPOSITORY / "deploy" / "nginx" / "nginx.conf").read_text()
-    for ours, here in (
-        ("/tmp/", f"{tmp_path}/"),
-        # Debian's nginx is older than the image's: http2 is written otherwise, and names are looked up once.
-        ("listen 8443 ssl;", f"listen 127.0.0.1:{port} ssl http2;"),
-        ("http2 on;", ""),
-        ("server web:8050 resolve;", f"server 127.0.0.1:{server.port};"),
-        ("resolver 127.0.0.11 valid=5s;", ""),
-        ("/run/secrets/", f"{secrets}/"),
-        ("/dev/stdout", f"{tmp_path}/access.log"),
-    ):
-        assert ours in text
-        text = text.replace(ours, here)
-    (tmp_path / "nginx.conf").write_text(text)
-    # Its workers must read what only we may.
-    user = " user root;" if os.getuid() == 0 else ""
-    command = [nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path), "-g", f"daemon off;{user}"]
-    with (tmp_path / "error.log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log)
-    front = Front(port, secrets / "tls_certificate")
-
-    def answers() -> bool:
-        try:
-            return front.get("/health").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        assert eventually(answers, 15), (tmp_path / "error.log").read_text()
+    with nginx(tmp_path, secrets(tmp_path), [server.port]) as front:
         yield front
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def test_users_only(front: Front, people: People, store: Store) -> None:

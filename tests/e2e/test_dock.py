@@ -1,6 +1,7 @@
 """Below the chart: news of the coin and their marks, depth, statistics; and the picture of the chart."""
 
 import struct
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,30 @@ def test_news_of_the_coin_and_their_marks(stack: Stack, terminal: Terminal, feed
     page.wait_for_selector("#dock .article >> text=Dogecoin to the moon")
     page.click("#dock >> text=News")
     assert not page.is_visible("#dock .dock-body .articles")
+
+
+def test_where_trades_are_missing(terminal: Terminal) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=20)
+    gap = {
+        "time": at.isoformat(), "exchange": "binance", "symbol": "BTC/USDT", "first_id": "100", "last_id": "141",
+        "starts_at": at.isoformat(), "ends_at": (at + timedelta(minutes=3)).isoformat(), "reason": "test",
+    }  # fmt: skip
+    body = {"status": "ok", "data": [gap]}
+    terminal.page.route("**/api/v1/quality/gaps?*", lambda route: route.fulfill(json=body))
+    page = terminal.open("/t/BTC-USDT").page
+    mark = page.locator("#gap-marks .gap-mark")
+    mark.wait_for(state="visible")
+    assert "42 of them" in (mark.get_attribute("title") or "")
+    spacing = terminal.value("CV.app.chart.view.spacing")
+    box = mark.bounding_box()
+    assert box is not None
+    assert box["width"] == pytest.approx(4 * spacing, abs=2)
+    assert box["x"] == pytest.approx(
+        terminal.value(f"CV.app.chart.view.x({at.timestamp() * 1000})") - spacing / 2, abs=3
+    )
+    terminal.value("CV.app.go({symbol: 'ETH/USDT'})")
+    terminal.value("CV.app.chart.act.pan(3000, 0)")
+    mark.wait_for(state="hidden")
 
 
 def test_depth(terminal: Terminal) -> None:

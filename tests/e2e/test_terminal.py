@@ -152,7 +152,7 @@ def test_a_closed_candle_is_appended(stack: Stack, terminal: Terminal) -> None:
     assert [[row["high"], row["low"], row["close"]] for row in rows] == [[shown["h"], shown["l"], shown["c"]]]
 
 
-def test_zoom_and_pan_survive_half_a_minute_of_trades(terminal: Terminal) -> None:
+def test_zoom_and_pan_survive_trades_and_new_candles(terminal: Terminal) -> None:
     terminal.open("/t/BTC-USDT?tf=5s")
     terminal.drawn()
     box = terminal.page.locator(".chart-over").bounding_box()
@@ -167,12 +167,12 @@ def test_zoom_and_pan_survive_half_a_minute_of_trades(terminal: Terminal) -> Non
     assert begun[0] > 8
     assert begun[2] is False
     painted = terminal.value("CV.paints[CV.paints.length - 1].ts")
-    for _ in range(30):
+    for _ in range(14):
         terminal.page.wait_for_timeout(1_000)
         assert terminal.value(view) == begun
         assert terminal.value("document.querySelector('.chart-plot').style.visibility") == ""
-    assert terminal.value("CV.app.series.bars.length") >= bars + 5
-    assert terminal.value("CV.paints[CV.paints.length - 1].ts") > painted + 25_000
+    assert terminal.value("CV.app.series.bars.length") >= bars + 2
+    assert terminal.value("CV.paints[CV.paints.length - 1].ts") > painted + 11_000
     # The zoom is kept when the newest is followed, too.
     terminal.page.click("#chart-latest")
     terminal.until("CV.app.chart.view.following")

@@ -1,0 +1,210 @@
+"""The chart in headless Chromium beside lightweight-charts (npm), fed with the same candles in the same run.
+
+Live: 600 bars, volume and three panes of indicators, 20 updates a second. Pan: the chart is dragged back and forth. Of both: what a
+frame's callbacks take of the main thread, and all that the main thread does (`TaskDuration` of Chrome's own metrics: script, layout,
+painting, the socket). The terminal is the whole page: book, tape, strip and header move beside its chart; the other is a chart alone.
+Load: an empty cache, until candles move on the chart.
+"""
+
+import json
+import statistics
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Page
+
+from tests.browser import DESKTOP, Terminal, chromium
+from tests.stack import Up, eventually
+
+SECONDS = 15
+RATE = 20
+BARS = 600
+PANES = ("rsi", "macd", "adx")
+# [time of the frame, ms of it] of every callback, newest last.
+_WATCH = """
+window.__frames = [];
+const ask = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (job) => ask((t) => {
+  const begun = performance.now();
+  job(t);
+  window.__frames.push([t, performance.now() - begun]);
+});
+"""
+_OTHER = """
+<body style="margin:0;background:#0b0e11"><div id="chart" style="width:1140px;height:740px"></div></body>
+"""
+_FILL = """
+([bars, panes]) => {
+  const { createChart, CandlestickSeries, HistogramSeries, LineSeries } = LightweightCharts;
+  const chart = createChart(document.getElementById('chart'), { width: 1140, height: 740 });
+  const candles = chart.addSeries(CandlestickSeries);
+  const volume = chart.addSeries(HistogramSeries, { priceScaleId: '' });
+  candles.setData(bars);
+  volume.setData(bars.map(({ time, volume }) => ({ time, value: volume })));
+  const lines = panes.map((pane, i) => {
+    const line = chart.addSeries(LineSeries, {}, i + 1);
+    line.setData(pane);
+    return line;
+  });
+  const last = { ...bars[bars.length - 1] };
+  window.__update = () => {
+    last.close *= 1 + (Math.random() - 0.5) / 5000;
+    last.high = Math.max(last.high, last.close);
+    last.low = Math.min(last.low, last.close);
+    candles.update(last);
+    volume.update({ time: last.time, value: (last.volume += 1) });
+    lines.forEach((line, i) => line.update({ time: last.time, value: panes[i][panes[i].length - 1].value * (1 + Math.random() / 100) }));
+  };
+}
+"""
+
+
+def _library(folder: Path) -> Path:
+    """The chart library's one script, from npm."""
+    subprocess.run(["npm", "pack", "lightweight-charts@5", "--silent"], cwd=folder, check=True, capture_output=True)
+    [packed] = folder.glob("lightweight-charts-*.tgz")
+    with tarfile.open(packed) as files:
+        files.extractall(folder, filter="data")
+    return folder / "package" / "dist" / "lightweight-charts.standalone.production.js"
+
+
+class Watch:
+    """What a page's main thread does while this is open."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._devtools = page.context.new_cdp_session(page)
+        self._devtools.send("Performance.enable")
+
+    def _busy(self) -> float:
+        told = self._devtools.send("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in told if one["name"] == "TaskDuration"))
+
+    def __enter__(self) -> "Watch":
+        self._page.evaluate("__frames.length = 0")
+        self._begun, self._before = time.monotonic(), self._busy()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.busy = (self._busy() - self._before) / (time.monotonic() - self._begun)
+        frames: dict[float, float] = {}
+        for at, took in self._page.evaluate("__frames"):
+            frames[at] = frames.get(at, 0.0) + took
+        self.frames = sorted(frames.values())
+
+    def said(self) -> str:
+        p50, p95 = statistics.median(self.frames), self.frames[int(len(self.frames) * 0.95)]
+        return f"frame p50 {p50:5.2f} ms, p95 {p95:5.2f} ms, {len(self.frames):>5} frames; main thread {self.busy:4.0%} busy"
+
+
+def _pan(page: Page, x: float, y: float) -> Watch:
+    watch = Watch(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    with watch:
+        for step in range(240):
+            page.mouse.move(x + 4 * abs(step % 120 - 60) - 240, y)
+            page.wait_for_timeout(8)
+    page.mouse.up()
+    return watch
+
+
+def _terminal(browser: Browser, up: Up) -> list[tuple[str, Watch]]:
+    context = browser.new_context(**DESKTOP)  # type: ignore[arg-type]
+    studies = json.dumps([{"name": name, "params": {}} for name in PANES])
+    context.add_init_script(f"localStorage.setItem('cryptoviz.studies', {json.dumps(studies)});{_WATCH}")
+    terminal = Terminal(context, up.url).open()
+    terminal.drawn()
+    terminal.until(f"CV.app.studies.panes.length === {len(PANES)}")
+    terminal.page.wait_for_timeout(3_000)
+    live = Watch(terminal.page)
+    with live:
+        terminal.page.wait_for_timeout(SECONDS * 1000)
+    box: Any = terminal.page.locator("#chart").bounding_box()
+    found = [("live", live), ("pan", _pan(terminal.page, box["x"] + 500, box["y"] + 200))]
+    context.close()
+    return found
+
+
+def _other(browser: Browser, up: Up, script: Path) -> list[tuple[str, Watch]]:
+    def rows(path: str, **query: Any) -> list[dict[str, Any]]:
+        asked = {"symbol": "BTC/USDT", "interval": "1m", "limit": BARS} | query
+        return list(httpx.get(f"{up.url}/api/v1/{path}", params=asked).json()["data"])
+
+    def at(text: str) -> int:
+        return int(time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")))
+
+    bars = [
+        {"time": at(row["window_start"]), **{key: row[key] for key in ("open", "high", "low", "close", "volume")}}
+        for row in reversed(rows("crypto/data"))
+    ]
+    panes = []
+    for name in PANES:
+        told = sorted(rows(f"indicators/{name}"), key=lambda row: row["time"])
+        column = next(key for key, value in told[-1].items() if isinstance(value, float))
+        panes.append([{"time": at(row["time"]), "value": row[column]} for row in told if row[column] is not None])
+    context = browser.new_context(**DESKTOP)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_content(_OTHER)
+    page.evaluate(_WATCH)
+    page.add_script_tag(path=script)
+    page.evaluate(_FILL, [bars, panes])
+    page.wait_for_timeout(1_000)
+    live = Watch(page)
+    page.evaluate(f"void (window.__timer = setInterval(__update, {1000 // RATE}))")
+    with live:
+        page.wait_for_timeout(SECONDS * 1000)
+    found = [("live", live), ("pan", _pan(page, 500, 200))]
+    context.close()
+    return found
+
+
+def _load(browser: Browser, up: Up) -> tuple[float, float, float]:
+    """Seconds until the chart is live, MB moved until then, and MB in all."""
+    context = browser.new_context(**DESKTOP)  # type: ignore[arg-type]
+    terminal = Terminal(context, up.url)
+    devtools = context.new_cdp_session(terminal.page)
+    devtools.send("Network.enable")
+    moved = [0.0]
+    devtools.on("Network.loadingFinished", lambda said: moved.append(said["encodedDataLength"]))
+    begun = time.monotonic()
+    terminal.page.goto(up.url, wait_until="commit")
+    terminal.until("window.CV && CV.paints && CV.paints.length > 0")
+    took, first = time.monotonic() - begun, sum(moved)
+    terminal.drawn()
+    terminal.page.wait_for_timeout(1_000)
+    context.close()
+    return took, first / 1e6, sum(moved) / 1e6
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        script = _library(folder)
+        up = Up(
+            folder, "--exchange", "simulator", "--rate", str(RATE), "--symbols", "BTC/USDT",
+            CRYPTOVIZ_SEED_CANDLES="1500",
+        )  # fmt: skip
+        try:
+            up.ready()
+            daily = {"symbol": "BTC/USDT", "interval": "1d", "limit": 1}
+            eventually(lambda: httpx.get(f"{up.url}/api/v1/crypto/data", params=daily).json()["data"], 60)
+            time.sleep(5)
+            with chromium() as browser:
+                loads = [_load(browser, up) for _ in range(3)]
+                took, first, whole = sorted(loads)[1]
+                print(f"first load to a live chart   {took:.2f} s   {first:.2f} MB until then, {whole:.2f} MB in all")
+                ours, others = _terminal(browser, up), _other(browser, up, script)
+            for (what, mine), (_, theirs) in zip(ours, others, strict=True):
+                print(f"{what:<4}  terminal            {mine.said()}")
+                print(f"{what:<4}  lightweight-charts  {theirs.said()}")
+                ratio = statistics.median(mine.frames) / statistics.median(theirs.frames)
+                print(f"{what:<4}  {ratio:.2f} x lightweight-charts' frame")
+        finally:
+            up.close()
