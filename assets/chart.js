@@ -11,6 +11,8 @@
   const LEAST_DRAWN = 160;
   const SETTLE = 140; // ms without a gesture after which Plotly draws anew
   const AHEAD = 150; // bars left of the view below which older ones are fetched
+  const FIRST_TRADE = 4_000; // ms from the page's beginning that Plotly waits for it
+  const FIRST_LOOK = 300;
   const PAINTS_KEPT = 5_000;
 
   class Chart {
@@ -310,7 +312,10 @@
     /** Have Plotly draw the closed bars round the view. */
     draw() {
       const { series, view, plot } = this;
-      if (!series || series.bars.length < 3 || !plot.ready(() => this.settle(0))) return;
+      if (!series || series.bars.length < 3) return;
+      // Compiling Plotly takes up to a second in which nothing moves: not before the first trade has been seen to.
+      if (!window.Plotly && !this.paints.length && performance.now() < FIRST_TRADE) return void this.settle(FIRST_LOOK);
+      if (!plot.ready(() => this.settle(0))) return;
       const [from, to] = this.visible();
       const room = Math.max(0, Math.min(MOST_DRAWN, Math.max(LEAST_DRAWN, (to - from) * 2)) - (to - from));
       const { bars } = series;

@@ -18,6 +18,7 @@
       this.panes = new Map([...root.querySelectorAll('[data-of]')].map((pane) => [pane.dataset.of, pane]));
       this.news = new News(this.panes.get('news'), socket, markets);
       this.depth = new Depth(this.panes.get('depth'), socket, markets);
+      this.mood = new CV.Mood(this.panes.get('mood'), socket);
       this.statistics = new Statistics(this.panes.get('statistics'), markets);
       this.buttons.forEach((button) => button.addEventListener('click', () => this.open(button.dataset.dock === this.pane ? '' : button.dataset.dock)));
       this.open(CV.kept.read(KEY) || '');
@@ -30,7 +31,16 @@
       this.root.dataset.open = this.pane;
       this.buttons.forEach((button) => button.setAttribute('aria-expanded', String(button.dataset.dock === this.pane)));
       this.depth.watch(this.pane === 'depth' ? this.symbol : null);
+      this.feel(this.pane === 'mood' ? this.symbol : null);
       this.statistics.watch(this.pane === 'statistics' ? this.symbol : null);
+    }
+
+    /** The mood of the symbol's coin, null while nobody looks. */
+    feel(symbol) {
+      if (symbol === this.felt) return;
+      this.felt = symbol;
+      if (symbol) this.mood.show(CV.format.base(symbol).toLowerCase(), symbol);
+      else this.mood.hide();
     }
 
     show(symbol) {

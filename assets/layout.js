@@ -1,4 +1,4 @@
-/* Which panels are shown, where, and how large; and layouts under names, with the chart's type, scale and indicators. All in this browser. */
+/* Which panels are shown, where, and how large; and layouts under names, with the chart's type, scale and indicators. */
 (function () {
   'use strict';
   const CV = (window.CV = window.CV || {});
@@ -43,7 +43,7 @@
     constructor(root, button, { chart, use }) {
       Object.assign(this, { root, chart, use });
       this.shape = sound(read(NOW));
-      this.named = new Map(Object.entries(read(NAMED)));
+      this.named = new Map(Object.entries(CV.access.on ? {} : read(NAMED)));
       this.dialog(button);
       this.edge('side', root.querySelector('#side'), 'Width of the panels', (event, box) => (this.shape.left ? event.clientX - box.left : box.right - event.clientX));
       this.edge('height', root.querySelector('#dock'), 'Height of what lies below the chart', (event, box) => box.bottom - event.clientY - 29);
@@ -123,9 +123,13 @@
       dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
       dialog.append(element('h2', '', 'Layout'), switches, element('h3', '', 'Layouts'), this.list, form, close);
       this.root.append(dialog);
+      this.said = element('p', 'said');
+      this.said.setAttribute('role', 'status');
+      dialog.insertBefore(this.said, close);
       button.addEventListener('click', () => {
         this.names();
         dialog.showModal();
+        if (CV.access.on) this.attempt(async () => (this.named = new Map(Object.entries(await CV.rest.get('layouts')))));
       });
     }
 
@@ -142,7 +146,7 @@
         remove.append(element('span', 'icon icon-close'));
         remove.addEventListener('click', () => {
           this.named.delete(name);
-          this.store();
+          this.store('DELETE', name);
         });
         row.append(choose(name, () => {
           this.change(sound(kept.shape));
@@ -156,12 +160,24 @@
     /** As things are, under `name`. */
     save(name) {
       this.named.set(name, { shape: { ...this.shape }, chart: this.chart() });
-      this.store();
+      this.store('PUT', name);
     }
 
-    store() {
-      CV.kept.write(NAMED, JSON.stringify(Object.fromEntries(this.named)));
+    /** In this browser; where users log in, on the server. */
+    store(method, name) {
       this.names();
+      if (CV.access.on) this.attempt(() => CV.rest.send(method, `layouts/${encodeURIComponent(name)}`, this.named.get(name)));
+      else CV.kept.write(NAMED, JSON.stringify(Object.fromEntries(this.named)));
+    }
+
+    async attempt(work) {
+      try {
+        await work();
+        CV.write(this.said, '');
+        this.names();
+      } catch (error) {
+        CV.write(this.said, `Layouts cannot be kept: ${error.message}`);
+      }
     }
   }
 

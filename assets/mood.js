@@ -26,7 +26,8 @@
       const find = (selector) => root.querySelector(selector);
       this.dial = find('.dial');
       this.series = find('.mood-series');
-      this.after = find('.after');
+      this.after = find('.after'); // not on the terminal
+      this.blocks = [this.dial, this.series, this.after].filter(Boolean);
       this.socket = socket;
       CV.repeat(() => this.asked && this.load(), LATER, true);
     }
@@ -36,9 +37,16 @@
       if (this.subscription) this.subscription();
       this.coin = coin;
       this.symbol = symbol;
-      for (const block of [this.dial, this.series, this.after]) block.dataset.state = 'loading';
+      for (const block of this.blocks) block.dataset.state = 'loading';
       this.subscription = this.socket.subscribe({ type: 'sentiment', symbol: coin || 'market', timeframe: '1h' }, (bucket) => this.hear(bucket));
       this.load();
+    }
+
+    /** Nobody looks: nothing is asked until the next `show`. */
+    hide() {
+      if (this.subscription) this.subscription();
+      this.subscription = null;
+      this.asked = null;
     }
 
     async load() {
@@ -60,7 +68,7 @@
           CV.rest.get('sentiment', { symbol: of, interval: '1h', limit: HOURS }),
           CV.rest.get('crypto/data', { symbol: this.symbol, interval: '1h', limit: HOURS }),
         ], (moods, candles) => this.draw(moods, candles)),
-        fill(this.after, [CV.rest.get('sentiment/study', { symbol: of, days: 90 })], (study) => this.tell(study)),
+        this.after && fill(this.after, [CV.rest.get('sentiment/study', { symbol: of, days: 90 })], (study) => this.tell(study)),
       ]);
     }
 

@@ -6,6 +6,12 @@
   const ROW = 22;
   const KEPT = 120;
   const FIRST = 60;
+  const SEARCHED = 1000; // trades among which the large ones are looked for
+  const KEY = 'cryptoviz.tape';
+  // What a trade moves at least to be shown, in the quote's own currency.
+  const SIZES = [[0, 'All'], [1_000, '≥ 1K'], [10_000, '≥ 10K'], [100_000, '≥ 100K']];
+
+  const NONE = 'No trade yet. Each appears here as it happens.';
 
   class Tape {
     constructor(panel, socket, markets) {
@@ -16,8 +22,28 @@
       this.rows = [];
       this.trades = [];
       this.paint = () => this.draw();
+      this.filter();
       new ResizeObserver(() => this.fit()).observe(this.body);
       markets.onChange((symbol) => symbol === this.symbol && this.decimals !== markets.decimals(symbol) && CV.frame(this.paint));
+    }
+
+    filter() {
+      const control = Object.assign(document.createElement('select'), { ariaLabel: 'Size of the trades that are shown' });
+      control.append(...SIZES.map(([size, words]) => new Option(words, size)));
+      control.value = CV.kept.read(KEY) || '0';
+      if (control.selectedIndex < 0) control.value = '0';
+      this.least = Number(control.value);
+      control.addEventListener('change', () => {
+        CV.kept.write(KEY, control.value);
+        this.least = Number(control.value);
+        this.trades = [];
+        this.load(this.symbol);
+      });
+      this.panel.querySelector('h2').append(control);
+    }
+
+    large(trade) {
+      return trade.price * trade.amount >= this.least;
     }
 
     async show(symbol) {
@@ -33,23 +59,26 @@
     /** The newest trades from REST, merged with those that came meanwhile. */
     async load(symbol) {
       try {
-        const rows = await CV.rest.get('crypto/trades', { symbol, limit: FIRST });
+        const rows = await CV.rest.get('crypto/trades', { symbol, limit: this.least ? SEARCHED : FIRST });
         if (symbol !== this.symbol) return;
         const known = new Set(this.trades.map((trade) => trade.id));
         const more = rows
           .map((row) => entry(row, CV.rest.ms(row.event_ts || row.timestamp)))
-          .filter((trade) => !known.has(trade.id));
+          .filter((trade) => !known.has(trade.id) && this.large(trade));
         this.trades = this.trades.concat(more).sort((a, b) => b.ts - a.ts).slice(0, KEPT);
       } catch {
         // The socket brings the next ones.
       }
       if (symbol !== this.symbol) return;
-      if (!this.trades.length) this.panel.dataset.state = 'empty';
+      this.panel.dataset.state = this.trades.length ? 'live' : 'empty';
+      CV.write(this.panel.querySelector('.panel-empty'), this.least ? 'No trade as large as this lately. Each appears here as it happens.' : NONE);
       CV.frame(this.paint);
     }
 
     add(trade) {
-      this.trades.unshift(entry(trade, trade.timestamp));
+      const made = entry(trade, trade.timestamp);
+      if (!this.large(made)) return;
+      this.trades.unshift(made);
       if (this.trades.length > KEPT) this.trades.length = KEPT;
       CV.gently(this.paint);
     }

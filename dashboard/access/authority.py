@@ -12,6 +12,7 @@ import structlog
 from dashboard.access.tokens import InvalidToken, Tokens
 from pipeline.access.secrets import KEY_PREFIX, digest, verify_password
 from pipeline.store.api_keys import ApiKeys
+from pipeline.store.layouts import Layouts
 from pipeline.store.logins import Logins, Turn
 from pipeline.store.session import Session
 from pipeline.store.users import Role, User, Users
@@ -60,6 +61,7 @@ class Authority:
         self.users = Users(self._session)
         self.logins = Logins(self._session)
         self.keys = ApiKeys(self._session)
+        self.layouts = Layouts(self._session)
         self.tokens = Tokens(secret)
         self._aside = aside
         self._believed: dict[str, tuple[float, Identity | None]] = {}

@@ -32,6 +32,8 @@ RULES: Final = (
     ("/api/v1/auth/logout", Need.NOTHING),
     ("/api/v1/auth/me", Need.READ),
     ("/api/v1/auth/", Need.PERSON),
+    ("/api/v1/layouts", Need.PERSON),
+    ("/api/v1/layouts/", Need.PERSON),
     ("/api/v1/keys", Need.PERSON),
     ("/api/v1/keys/", Need.PERSON),
     ("/api/v1/users", Need.ADMIN),

@@ -16,5 +16,5 @@ def body(type_: type[T]) -> T:
         refuse("INVALID_BODY", "The body must be JSON: Content-Type: application/json.")
     try:
         return msgspec.json.decode(request.get_data(), type=type_)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         refuse("INVALID_BODY", f"The body cannot be used: {error}")

@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from dashboard.api.auth import Credentials, NewPassword
 from dashboard.api.export_jobs import NewJob
+from dashboard.api.layouts import Layout
 from dashboard.api.people import Change, NewKey
 from dashboard.indicator_series import Computed
 from pipeline.exports.datasets import DATASETS
@@ -46,7 +47,7 @@ class Operation(NamedTuple):
 _STRUCTS: Final = {
     one.__name__: one
     for one in (
-        Credentials, NewPassword, NewKey, Change, NewJob,
+        Credentials, NewPassword, NewKey, Change, Layout, NewJob,
         CandleRow, TradeRow, IndicatorRow, Computed, Entry, ArticleRow, MoodRow, Gauge, Finding, Explanation, QualityRow, GapRow, Currency,
     )
 }  # fmt: skip
@@ -90,6 +91,7 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "job_id": _text("Of an export.", maxLength=64) | {"in": "path", "required": True},
     "login_id": _text("Of a login.", format="uuid") | {"in": "path", "required": True},
     "key_id": {"description": "Of a key.", "schema": {"type": "integer", "minimum": 0}, "in": "path", "required": True},
+    "layout": _text("A name.", maxLength=40) | {"in": "path", "required": True},
     "user": _text("A name.", maxLength=60) | {"in": "path", "required": True},
 }  # fmt: skip
 
@@ -139,6 +141,9 @@ OPERATIONS: Final = (
     Operation("/keys", "The caller's API keys", [_OBJECT], (), False, (404,)),
     Operation("/keys", "Make one", _OBJECT, (), False, (400, 404), "post", NewKey, 201),
     Operation("/keys/{key_id}", "Revoke one", _OBJECT, ("key_id",), False, (404,), "delete"),
+    Operation("/layouts", "The caller's layouts of the terminal, by name", _OBJECT, (), False, (404,)),
+    Operation("/layouts/{layout}", "Keep one", _OBJECT, ("layout",), False, (400, 404), "put", Layout),
+    Operation("/layouts/{layout}", "Remove one", _OBJECT, ("layout",), False, (404,), "delete"),
     Operation("/users", "Everybody who is known; for admins", [_OBJECT], (), False, (404,)),
     Operation("/users/{user}", "Keep somebody out, or let them in; for admins", _OBJECT, ("user",), False, (400, 404), "patch", Change),
 )  # fmt: skip

@@ -3,8 +3,9 @@
 from dash import html
 
 from dashboard.components.markup import attrs, button
+from dashboard.components.mood import mood
 
-_PANES = (("news", "News"), ("depth", "Depth"), ("statistics", "Statistics"))
+_PANES = (("news", "News"), ("depth", "Depth"), ("mood", "Mood"), ("statistics", "Statistics"))
 
 
 def dock() -> html.Section:
@@ -29,6 +30,7 @@ def dock() -> html.Section:
                         ],
                         **attrs(data_of="depth"),
                     ),
+                    html.Div(mood(), **attrs(data_of="mood")),
                     html.Div(
                         [html.Dl(className="performance"), html.Div(className="converter")],
                         **attrs(data_of="statistics"),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dash import html
 
 from dashboard.components.markup import attrs, button, choice
+from dashboard.components.mood import after, mood
 from dashboard.components.nav import bar, bottom
 
 _MOODS = (("", "All", "Every article"), ("good", "Good", "Good news"), ("bad", "Bad", "Bad news"))
@@ -41,7 +42,8 @@ def layout(symbols: Sequence[str]) -> html.Main:
                             ),
                             html.Div(
                                 [
-                                    *_mood(),
+                                    *mood(),
+                                    after(),
                                     html.Section(
                                         [
                                             html.H2("Sources"),
@@ -65,37 +67,4 @@ def layout(symbols: Sequence[str]) -> html.Main:
         id="news",
         className="page",
         **attrs(data_symbols=" ".join(symbols)),
-    )
-
-
-def _mood() -> list[html.Section]:
-    """Filled by mood.js."""
-    head = html.Tr([html.Th(name, scope="col") for name in ("After", "5 min", "1 h", "24 h")])
-    return [
-        _block(
-            "dial",
-            "Fear and greed",
-            [html.Div(className="figure"), html.Ul()],
-            "Not enough days of prices and no news yet to tell.",
-        ),
-        _block(
-            "mood-series",
-            "Mood and price, 7 days",
-            [html.Div(className="figure"), html.P(className="legend")],
-            "No mood yet: it comes with the first articles.",
-        ),
-        _block(
-            "after",
-            "After the news",
-            [html.Table([html.Thead(head), html.Tbody()]), html.P("", className="note")],
-            "No article of the last 90 days names a coin that is followed.",
-        ),
-    ]
-
-
-def _block(name: str, title: str, children: Sequence[object], empty: str) -> html.Section:
-    return html.Section(
-        [html.H2(title), html.Div(children, className="scroll"), html.P(empty, className="block-empty")],
-        className=f"block {name}",
-        **attrs(data_state="loading", aria_label=title),
     )

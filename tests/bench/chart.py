@@ -3,7 +3,8 @@
 Live: 600 bars, volume and three panes of indicators, 20 updates a second. Pan: the chart is dragged back and forth. Of both: what a
 frame's callbacks take of the main thread, and all that the main thread does (`TaskDuration` of Chrome's own metrics: script, layout,
 painting, the socket). The terminal is the whole page: book, tape, strip and header move beside its chart; the other is a chart alone.
-Load: an empty cache, until candles move on the chart.
+Load: an empty cache, until candles move on the chart. Heap: what a busy half hour (60 trades a second) leaves behind, sent in two
+minutes; garbage is collected before each look, so that what is left is held by somebody.
 """
 
 import json
@@ -24,6 +25,7 @@ from tests.stack import Up, eventually
 SECONDS = 15
 RATE = 20
 BARS = 600
+HEAP_RATE = 1000
 PANES = ("rsi", "macd", "adx")
 # [time of the frame, ms of it] of every callback, newest last.
 _WATCH = """
@@ -182,6 +184,28 @@ def _load(browser: Browser, up: Up) -> tuple[float, float, float]:
     return took, first / 1e6, sum(moved) / 1e6
 
 
+def _heap(browser: Browser, up: Up) -> tuple[float, float]:
+    """MB of live objects on the page a tenth into it, and at its end."""
+    context = browser.new_context(**DESKTOP)  # type: ignore[arg-type]
+    terminal = Terminal(context, up.url).open("/t/BTC-USDT?tf=5s")
+    terminal.drawn()
+    devtools = context.new_cdp_session(terminal.page)
+    market = up.setting("binance_rest_url")
+    httpx.post(f"{market}/control", json={"action": "rate", "rate": HEAP_RATE}).raise_for_status()
+
+    def held() -> float:
+        devtools.send("HeapProfiler.collectGarbage")
+        return float(devtools.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
+
+    whole = 60 * 1800 / HEAP_RATE
+    terminal.page.wait_for_timeout(whole * 100)
+    early = held()
+    terminal.page.wait_for_timeout(whole * 900)
+    late = held()
+    context.close()
+    return early, late
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -206,5 +230,10 @@ def main() -> None:
                 print(f"{what:<4}  lightweight-charts  {theirs.said()}")
                 ratio = statistics.median(mine.frames) / statistics.median(theirs.frames)
                 print(f"{what:<4}  {ratio:.2f} x lightweight-charts' frame")
+            with chromium() as browser:
+                early, late = _heap(browser, up)
+                print(
+                    f"heap  {early:.1f} MB a tenth into half an hour of trades, {late:.1f} MB at its end ({late / early - 1:+.0%})"
+                )
         finally:
             up.close()

@@ -111,6 +111,9 @@ TABLE = {
     "GET /api/v1/auth/logins": (401, 403, 403, 403, 200, 200, 401),
     "POST /api/v1/auth/password": (401, 403, 403, 403, 200, 200, 401),
     "DELETE /api/v1/auth/logins/6b1f0a52-7f0e-4c60-9b35-3f4f6b0f7c11": (401, 403, 403, 403, 200, 200, 401),
+    "GET /api/v1/layouts": (401, 403, 403, 403, 200, 200, 401),
+    "PUT /api/v1/layouts/mine": (401, 403, 403, 403, 200, 200, 401),
+    "DELETE /api/v1/layouts/mine": (401, 403, 403, 403, 200, 200, 401),
     "GET /api/v1/keys": (401, 403, 403, 403, 200, 200, 401),
     "POST /api/v1/keys": (401, 403, 403, 403, 200, 200, 401),
     "DELETE /api/v1/keys/1": (401, 403, 403, 403, 200, 200, 401),
@@ -151,7 +154,11 @@ def test_every_rule_is_in_the_table() -> None:
         for path in paths
         if need(path) is not Need.PAGE
     }
-    assert {one for one, _ in RULES} - elsewhere - shown - {"/api/v1/keys/", "/api/v1/users/"} == set()
+    assert {one for one, _ in RULES} - elsewhere - shown - {
+        "/api/v1/keys/",
+        "/api/v1/users/",
+        "/api/v1/layouts/",
+    } == set()
 
 
 @pytest.mark.parametrize(
@@ -323,6 +330,31 @@ def test_revoked(guarded: FlaskClient, people: People) -> None:
     assert [guarded.get(CANDLES, headers=bearer(one)).status_code for one in (token, key)] == [401, 200]
     answer = guarded.patch("/api/v1/users/ann", json={"disabled": True}, headers=admin)
     assert answer.status_code == 403, "who keeps themselves out cannot let themselves in"
+
+
+def test_ones_own_layouts(guarded: FlaskClient, people: People) -> None:
+    ann, bob = bearer(people.token(people.ann)), bearer(people.token(people.bob))
+    path, one = "/api/v1/layouts/Two%20screens", {"shape": {"side": 320}, "chart": {"studies": [{"name": "rsi"}]}}
+    assert guarded.get("/api/v1/layouts", headers=ann).json["data"] == {}
+    assert guarded.put(path, json=one, headers=ann).status_code == 200
+    assert guarded.put(path, json=one | {"shape": {"side": 400}}, headers=ann).status_code == 200
+    assert guarded.get("/api/v1/layouts", headers=ann).json["data"] == {"Two screens": one | {"shape": {"side": 400}}}
+    assert guarded.get("/api/v1/layouts", headers=bob).json["data"] == {}, "each has their own"
+    assert guarded.delete(path, headers=bob).status_code == 404
+    for wrong, where in (
+        ({"shape": {}}, path), ({"shape": {}, "chart": {}, "more": 1}, path), ({"shape": 1, "chart": {}}, path),
+        ({"shape": {"a": "x" * 20_000}, "chart": {}}, path), ({"shape": {"a": "\0"}, "chart": {}}, path),
+        ({"shape": {"a": "\ud800"}, "chart": {}}, path), (one, "/api/v1/layouts/" + "n" * 41),
+    ):  # fmt: skip
+        answer = guarded.put(where, data=json.dumps(wrong), content_type="application/json", headers=ann)
+        assert (answer.status_code, answer.json["code"]) == (400, "INVALID_BODY"), wrong
+    deep = b'{"chart": {}, "shape": {"a": ' + b"[" * 7_000 + b"]" * 7_000 + b"}}"
+    assert guarded.put(path, data=deep, content_type="application/json", headers=ann).status_code == 400
+    for n in range(49):
+        assert guarded.put(f"/api/v1/layouts/{n}", json=one, headers=ann).status_code == 200
+    assert guarded.put("/api/v1/layouts/one-more", json=one, headers=ann).status_code == 400
+    assert guarded.delete(path, headers=ann).status_code == 200
+    assert guarded.put("/api/v1/layouts/one-more", json=one, headers=ann).status_code == 200
 
 
 def test_ones_own_keys(guarded: FlaskClient, people: People) -> None:

@@ -117,3 +117,26 @@ def test_settings_without_access(stack: Stack, terminal: Terminal) -> None:
     terminal.page.get_by_label("Rising and falling").select_option("")
     terminal.page.get_by_label("Theme").select_option("")
     assert terminal.value("getComputedStyle(document.documentElement).getPropertyValue('--up')") == before
+
+
+def test_layouts_are_the_users_not_the_browsers(visitor: Terminal, browser: Browser, guarded: str) -> None:
+    visitor.page.goto(visitor.url + "/t/BTC-USDT")
+    log_in(visitor)
+    visitor.ready()
+    visitor.page.click("#layout-button")
+    visitor.page.click("#layouts >> text=Panels on the left")
+    visitor.page.fill("#layouts form input", "Left hand")
+    visitor.page.click("#layouts >> text=Save")
+    visitor.page.wait_for_selector("#layouts .named >> text=Left hand")
+    visitor.until("CV.rest.get('layouts').then((kept) => 'Left hand' in kept)")
+
+    elsewhere = Terminal(browser.new_context(**DESKTOP), guarded)  # type: ignore[arg-type]
+    elsewhere.page.goto(guarded + "/t/BTC-USDT")
+    log_in(elsewhere)
+    elsewhere.ready()
+    elsewhere.page.click("#layout-button")
+    elsewhere.page.click("#layouts >> text=Left hand")
+    elsewhere.until("document.querySelector('#terminal').classList.contains('with-left')")
+    elsewhere.page.click("#layouts [aria-label='Remove Left hand']")
+    elsewhere.page.wait_for_selector("#layouts .named", state="detached")
+    elsewhere.page.context.close()
