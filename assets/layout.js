@@ -12,6 +12,7 @@
     ['strip', 'Strip of markets'], ['book', 'Order book'], ['tape', 'Trades'], ['dock', 'News, depth, statistics'],
     ['left', 'Panels on the left'], ['tapefirst', 'Trades above the order book'],
   ];
+  const MOVES = new Set(['left', 'tapefirst']); // the others show and hide
   // px: [least, most]
   const SIZES = { side: [220, 560], height: [96, 600], share: [160, 1_200] };
   const STEP = 16; // px a key moves an edge
@@ -53,7 +54,10 @@
 
     apply() {
       const { shape, root } = this;
-      for (const [name] of SWITCHES) root.classList.toggle(`${['left', 'tapefirst'].includes(name) ? 'with' : 'no'}-${name}`, ['left', 'tapefirst'].includes(name) === shape[name]);
+      for (const [name] of SWITCHES) {
+        if (MOVES.has(name)) root.classList.toggle(`with-${name}`, shape[name]);
+        else root.classList.toggle(`no-${name}`, !shape[name]);
+      }
       root.classList.toggle('no-side', !shape.book && !shape.tape);
       root.style.setProperty('--side', `${shape.side}px`);
       root.style.setProperty('--dock', `${shape.height}px`);

@@ -69,7 +69,7 @@ def _unknown() -> bool:
 
 def _database(error: Exception) -> Response:
     # The text may name hosts and users: it is for the log.
-    _log.error("database", error=str(error).splitlines()[0], path=request.path)
+    _log.error("database", error=str(error).partition("\n")[0], path=request.path)
     return failed(503, "DATABASE_ERROR", "The database does not answer. Try again in a few seconds.")
 
 

@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 import msgspec
-import psycopg2
 from flask import Blueprint, Response, request
 
 from dashboard.access import guard
@@ -44,11 +43,7 @@ def put(layout: str) -> Response:
     if len(request.get_data()) > _BYTES:
         refuse("INVALID_BODY", f"A layout has at most {_BYTES} bytes.")
     wanted = msgspec.to_builtins(body(Layout))
-    try:
-        kept = here.authority.layouts.put(who.user, layout, wanted, _MOST)
-    except psycopg2.DataError:
-        refuse("INVALID_BODY", "The body holds characters that cannot be stored, as NUL.")
-    if not kept:
+    if not here.authority.layouts.put(who.user, layout, wanted, _MOST):
         refuse("INVALID_BODY", f"You have {_MOST} layouts already. Remove one first.")
     return ok({"name": layout})
 

@@ -149,6 +149,16 @@ OPERATIONS: Final = (
 )  # fmt: skip
 
 
+#: Operation → what can be done with what it made: operation, its parameter, and where in the answer that stands.
+_LINKS: Final = {
+    "post_export_jobs": [
+        ("export_jobs_job_id", "job_id", "id"), ("export_jobs_job_id_file", "job_id", "id"), ("delete_export_jobs_job_id", "job_id", "id"),
+    ],
+    "post_keys": [("delete_keys_key_id", "key_id", "id")],
+    "put_layouts_layout": [("delete_layouts_layout", "layout", "name")],
+}  # fmt: skip
+
+
 @routes.get("/openapi.json")
 def document() -> Response:
     return Response(_bytes(), mimetype="application/json", headers={"Cache-Control": "no-cache"})
@@ -214,11 +224,19 @@ def _operation(one: Operation) -> dict[str, Any]:
     if one.body is not None:
         schema = {"$ref": f"#/components/schemas/{one.body.__name__}"}
         taken = {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    operation = name if one.method == "get" else f"{one.method}_{name}"
+    links = {
+        target: {"operationId": target, "parameters": {parameter: f"$response.body#/data/{field}"}}
+        for target, parameter, field in _LINKS.get(operation, ())
+    }
     return {
-        "operationId": name if one.method == "get" else f"{one.method}_{name}",
+        "operationId": operation,
         "summary": one.summary,
         "parameters": [_parameter(each) for each in one.parameters],
-        "responses": {str(one.status): {"description": one.summary, "content": good}} | answers,
+        "responses": {
+            str(one.status): {"description": one.summary, "content": good} | ({"links": links} if links else {})
+        }
+        | answers,
     } | taken
 
 

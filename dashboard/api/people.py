@@ -78,7 +78,7 @@ def change(user: str) -> Response:
     """Keep somebody out, or let them in again."""
     here, who, wanted = access(), guard.caller(), body(Change)
     assert who is not None
-    found = here.authority.users.find(user)
+    found = here.authority.users.find(user) if "\0" not in user else None
     if found is None:
         raise ApiError(404, "NOT_FOUND", "There is no such user.")
     if found.id == who.user and wanted.disabled:

@@ -91,7 +91,7 @@ class Live:
                     peer.recheck()
             except psycopg2.Error as error:
                 # Who is in stays in: their tokens end by themselves, and the next look comes soon.
-                _log.warning("cannot look who may still listen", error=str(error).splitlines()[0])
+                _log.warning("cannot look who may still listen", error=str(error).partition("\n")[0])
 
     def _keep(self) -> None:
         while True:

@@ -32,7 +32,7 @@ def main() -> int:
     except BrokenPipeError:
         return 0  # nobody wants the rest
     except psycopg2.Error as error:
-        print(str(error).splitlines()[0], file=sys.stderr)
+        print(str(error).partition("\n")[0], file=sys.stderr)
         return 1
     return 0
 

@@ -135,7 +135,7 @@ class _Moods:
                 self._remembered = True
             keep(self._moods, self._table.write, self._live.publish, now)
         except SQLAlchemyError as error:
-            log.warning("moods wait for the database", error=str(error).splitlines()[0])
+            log.warning("moods wait for the database", error=str(error).partition("\n")[0])
 
 
 def _next(found: "SimpleQueue[Poll]") -> "Poll | None":

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
+import psycopg2
 import pytest
+import redis
 import schemathesis
+from flask import Flask
 from hypothesis import HealthCheck, given
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -22,6 +25,10 @@ from pipeline.live import LivePublisher
 from pipeline.settings import Settings
 from pipeline.store.write import Store
 from tests.dashboard.conftest import candle, trade
+from tests.dashboard.test_access import SECRET, People, bearer, people
+from tests.tools import REPOSITORY
+
+__all__ = ["people"]  # a fixture
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -65,3 +72,85 @@ def test_whatever_is_asked_is_answered_as_documented(path: str, method: str, sch
         case.call_and_validate(checks=CHECKS, headers={"Accept-Encoding": "identity"})
 
     ask()
+
+
+@pytest.mark.parametrize(
+    ("resource", "made"),
+    [
+        ("keys", {("POST /keys", 201), ("DELETE /keys/{key_id}", 200), ("DELETE /keys/{key_id}", 404)}),
+        (
+            "layouts",
+            {("PUT /layouts/{layout}", 200), ("PUT /layouts/{layout}", 400), ("DELETE /layouts/{layout}", 200)},
+        ),
+    ],
+)
+def test_what_was_made_can_be_removed_and_nothing_else(
+    resource: str, made: set[tuple[str, int]], settings: Callable[..., Settings], people: People
+) -> None:
+    """Calls in any order, along the document's links: what one answers the next is called with."""
+    server = create_app(settings(access="on", secret_key=SECRET, rate_limit=1_000_000))
+    head = bearer(people.token(people.ann))
+    statuses: set[tuple[str, int]] = set()
+    schema: Any = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", server, headers=head)
+
+    class Calls(schema.include(path_regex=f"^/{resource}").as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            return {"headers": head | {"Accept-Encoding": "identity"}}
+
+        def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
+            statuses.add((f"{case.operation.method.upper()} {case.operation.path}", response.status_code))
+            case.validate_response(response, checks=CHECKS)
+
+    Calls.run(
+        settings=hypothesis.settings(
+            max_examples=40, stateful_step_count=8, deadline=None, database=None, derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+    )  # fmt: skip
+    assert made <= statuses, statuses
+    _close(server)
+
+
+def test_every_documented_error_code_is_reached(
+    settings: Callable[..., Settings], people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apps = [create_app(settings()), create_app(settings(access="on", secret_key=SECRET, rate_limit=100))]
+    web, guarded = (app.test_client() for app in apps)
+    ann, bob = bearer(people.token(people.ann)), bearer(people.token(people.bob))
+    data, candles = "/api/v1/crypto/data", "/api/v1/crypto/data?symbol=BTC/USDT&interval=1m"
+    reached = {
+        answer.json["code"]
+        for answer in (
+            web.get(data), web.get(f"{data}?symbol=%00&interval=1m"), web.get(f"{data}?symbol=BTC/USDT&interval=7m"),
+            web.get(f"{candles}&limit=x"), web.get(f"{candles}&start_time=x"), web.get(f"{candles}&cursor=x"),
+            web.get("/api/v1/nothing"), web.post(data), guarded.get(data),
+            guarded.patch("/api/v1/users/ann", json={"disabled": True}, headers=bob),
+            guarded.put("/api/v1/layouts/mine", json=[], headers=ann),
+        )
+    }  # fmt: skip
+    reached |= {guarded.get(candles, headers=bob).json.get("code") for _ in range(120)} - {None}
+
+    def away(*_: Any, **__: Any) -> None:
+        raise redis.ConnectionError
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise psycopg2.OperationalError
+
+    mine = services(apps[0])
+    monkeypatch.setattr(mine.redis, "ping", away)
+    reached.add(web.get("/ready").json["code"])
+    monkeypatch.setattr(mine.series, "candles", broken)
+    reached.add(web.get(f"{candles}&start_time=2026-01-01").json["code"])
+    text = (REPOSITORY / "docs" / "rest.md").read_text()
+    [documented] = re.findall(r"^Codes: (.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    assert set(re.findall("`([A-Z_]+)`", documented)) == reached
+    for app in apps:
+        _close(app)
+
+
+def _close(server: Flask) -> None:
+    mine = services(server)
+    mine.redis.close()
+    mine.reader.close()
+    if mine.access is not None:
+        mine.access.authority.close()
