@@ -141,7 +141,8 @@ def _store(data: Path | None) -> Iterator["tuple[Users, Logins, ApiKeys]"]:
     except psycopg2.errors.UndefinedTable:
         raise SetupError("The database has no tables yet: cryptoviz migrate") from None
     except psycopg2.OperationalError as error:
-        raise SetupError(f"The database does not answer: {str(error).partition('\n')[0]}") from error
+        reason, _, _ = str(error).partition("\n")
+        raise SetupError(f"The database does not answer: {reason}") from error
     finally:
         session.close()
 
