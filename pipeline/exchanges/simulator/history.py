@@ -8,6 +8,7 @@ price. Rounding is monotone, so what composes in floats composes in ticks.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 from math import exp, sqrt
 from operator import itemgetter
@@ -24,6 +25,9 @@ ORIGIN: Final = 1_502_928_000_000
 _CACHE: Final = 8192
 #: Below this many trades a child, single trades are laid out instead of whole children, so that a kline of one trade is a point.
 _SPARSE: Final = 8
+#: Walks drawn for a split, of which the one that is bent least is taken: a single one that barely leaves the body, stretched to a
+#: far high, was an hour of flat minutes and one spike.
+_WALKS: Final = 5
 
 
 class Bar(NamedTuple):
@@ -80,9 +84,9 @@ class History:
         level = heat = trend = 0.0
         for _ in range(ORIGIN // DAY, last_day + 1):
             # Volatility comes in spells of weeks, trends of months; a weak pull keeps years of it within sight.
-            heat = 0.95 * heat + 0.2 * gauss(0, 1)
+            heat = 0.95 * heat + 0.12 * gauss(0, 1)
             trend = 0.985 * trend + 0.0006 * gauss(0, 1)
-            sigma = daily_vol * exp(heat - 0.2)
+            sigma = daily_vol * exp(heat - 0.08)
             shock = gauss(0, 1) * (2.2 if rng.random() < 0.02 else 0.9)
             before = level
             level += trend + sigma * shock - 0.0015 * level
@@ -133,10 +137,10 @@ def _split(node: _Node, k: int, rng: Random) -> list[_Node]:
         return [node] * k
     gauss = rng.gauss
     # Activity drifts from window to window: bursts of volatility and volume at every scale.
-    heat = gauss(0, 0.45)
+    heat = gauss(0, 0.2)
     heats = []
     for _ in range(k):
-        heat = 0.75 * heat + gauss(0, 0.35)
+        heat = 0.8 * heat + gauss(0, 0.12)
         heats.append(exp(heat))
     if node.trades < _SPARSE * k:
         return _scatter(node, k, heats, rng)
@@ -144,14 +148,10 @@ def _split(node: _Node, k: int, rng: Random) -> list[_Node]:
     span = node.high - node.low
     steps = [sqrt(w / total) for w in heats]
     done = [0.0, *accumulate(w / total for w in heats)]
-    walk = [0.0, *accumulate(step * gauss(0, 1) for step in steps)]
-    scale, move = 0.7 * span, node.close - node.open
-    points = [node.open + move * d + scale * (w - d * walk[-1]) for d, w in zip(done, walk, strict=True)]
-    points[-1] = node.close
-    highs = [max(pair) + abs(gauss(0, 0.3)) * span * step for pair, step in zip(pairwise(points), steps, strict=True)]
-    lows = [min(pair) - abs(gauss(0, 0.3)) * span * step for pair, step in zip(pairwise(points), steps, strict=True)]
+    fit, points, highs, lows = min(
+        (_path(node, steps, done, gauss) for _ in range(_WALKS)), key=lambda path: path[0].strain
+    )
     high_at, low_at = max(enumerate(highs), key=itemgetter(1))[0], min(enumerate(lows), key=itemgetter(1))[0]
-    fit = _Fit(node, highs[high_at], lows[low_at])
     points, highs, lows = ([fit(y) for y in values] for values in (points, highs, lows))
     highs[high_at], lows[low_at] = node.high, node.low
     counts = [_SPARSE // 2 + n for n in _share(node.trades - k * (_SPARSE // 2), heats)]
@@ -159,6 +159,20 @@ def _split(node: _Node, k: int, rng: Random) -> list[_Node]:
     volumes = [n + more for n, more in zip(counts, spare, strict=True)]
     buys = _buys(node, volumes, [(b - a) / (span or 1) for a, b in pairwise(points)], rng)
     return list(map(_Node, points[:-1], highs, lows, points[1:], volumes, counts, buys))
+
+
+def _path(
+    node: _Node, steps: list[float], done: list[float], gauss: Callable[[float, float], float]
+) -> tuple["_Fit", list[float], list[float], list[float]]:
+    """A random way from the open to the close, not yet within the node's range: what brings it there, points, highs, lows."""
+    span, move = node.high - node.low, node.close - node.open
+    walk = [0.0, *accumulate(step * gauss(0, 1) for step in steps)]
+    points = [node.open + move * d + 0.7 * span * (w - d * walk[-1]) for d, w in zip(done, walk, strict=True)]
+    points[-1] = node.close
+    pairs = list(zip(pairwise(points), steps, strict=True))
+    highs = [max(pair) + abs(gauss(0, 0.3)) * span * step for pair, step in pairs]
+    lows = [min(pair) - abs(gauss(0, 0.3)) * span * step for pair, step in pairs]
+    return _Fit(node, max(highs), min(lows)), points, highs, lows
 
 
 def _scatter(node: _Node, k: int, heats: list[float], rng: Random) -> list[_Node]:
@@ -204,6 +218,8 @@ class _Fit:
         self.high, self.low = node.high, node.low
         self.up = (node.high - self.top) / (rough_high - self.top) if rough_high > self.top else 0.0
         self.down = (self.bottom - node.low) / (self.bottom - rough_low) if rough_low < self.bottom else 0.0
+        #: How much the path is bent to fit, at least 1.
+        self.strain = max(_strain(self.up), _strain(self.down))
 
     def __call__(self, y: float) -> float:
         if y > self.top:
@@ -211,6 +227,10 @@ class _Fit:
         if y < self.bottom:
             return max(self.low, self.bottom - (self.bottom - y) * self.down)
         return y
+
+
+def _strain(stretch: float) -> float:
+    return max(stretch, 1 / stretch) if stretch > 0 else 1.0
 
 
 def _share(total: int, weights: list[float]) -> list[int]:
