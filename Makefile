@@ -37,7 +37,7 @@ lint: install ## ruff, mypy, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-shots: install chromium ## screenshots of the running terminal
+shots: install chromium ## every page beside its approved picture (ARGS=--approve makes them that)
 	$(BIN)/python -m tests.shots $(ARGS)
 
 docs: $(RELEASE) ## docs/ as a site, in build/site; a link that leads nowhere fails

@@ -1,10 +1,6 @@
 """One running stack and one browser for all of these. Package scope: the browser's event loop must not outlive them."""
 
-import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -12,46 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import DESKTOP, PHONE, Terminal, chromium
+from tests.feed import Feed
 from tests.stack import Up, eventually
 
 #: More than the page asks for at once, so that there are older candles to pan to.
 SEEDED = 1500
-
-
-class Feed:
-    """A news source: RSS on loopback, to which a test adds."""
-
-    def __init__(self) -> None:
-        self.items: list[str] = []
-        feed = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = f'<rss version="2.0"><channel><title>Feed</title>{"".join(feed.items)}</channel></rss>'.encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/rss+xml")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/feed.xml"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def add(self, title: str, link: str, teaser: str = "") -> None:
-        at = format_datetime(datetime.now(UTC))
-        self.items.insert(
-            0,
-            f"<item><title><![CDATA[{title}]]></title><link>{link}</link><pubDate>{at}</pubDate>"
-            f"<description><![CDATA[{teaser}]]></description></item>",
-        )
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class Stack:
@@ -96,7 +57,7 @@ def feed() -> Iterator[Feed]:
 def stack(browser: Browser, feed: Feed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("e2e")
     news = folder / "news.toml"
-    news.write_text(f'[[source]]\nname = "Local Wire"\nkind = "rss"\nurls = ["{feed.url}"]\ninterval = 1\n')
+    news.write_text(feed.config("Local Wire"))
     up = Up(
         folder, "--exchange", "simulator", "--rate", "60", "--symbols", "BTC/USDT,ETH/USDT,DOGE/USDT",
         CRYPTOVIZ_SEED_CANDLES=str(SEEDED), CRYPTOVIZ_NEWS_CONFIG=str(news),

@@ -38,8 +38,8 @@ class Control:
             "trade": self._trade,
             "halt": lambda symbol: self._end(symbol, "BREAK"),
             "delist": lambda symbol: self._end(symbol, ""),
-            "pause": lambda: self._pause(True),
-            "resume": lambda: self._pause(False),
+            "pause": self._pause_at,
+            "resume": self._resume,
         }
         self._begun = time.monotonic()
 
@@ -194,6 +194,14 @@ class Control:
         self._hub.exchange.end(self._voice(symbol).name, status)
         return {}
 
-    def _pause(self, paused: bool) -> dict[str, Any]:
-        self._hub.exchange.pause(paused)
-        return {"paused": paused}
+    def _pause_at(self, at: int | None = None) -> dict[str, Any]:
+        """Nobody trades any more, from now or from the exchange time `at` (Unix ms) on. The clock goes on."""
+        if at is None:
+            self._hub.exchange.pause(True)
+        else:
+            self._hub.exchange.pause_at(int(at))
+        return {"paused": self._hub.exchange.paused}
+
+    def _resume(self) -> dict[str, Any]:
+        self._hub.exchange.pause(False)
+        return {"paused": False}

@@ -1,6 +1,7 @@
 """All symbols of the simulated exchange under one clock. No sockets here."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from pipeline.errors import SetupError
@@ -45,6 +46,7 @@ class Exchange:
         self._time = 0.0  # of the market, us
         self._paused_us = 0.0
         self._elapsed = 0.0
+        self._pause_at = inf  # market time, us
 
     @property
     def now_us(self) -> int:
@@ -66,9 +68,15 @@ class Exchange:
         self._elapsed = elapsed
         if self.paused:
             return
-        self._time = max(self._time, min(elapsed - self._paused_us, self._time + _STEP))
+        self._time = max(self._time, min(elapsed - self._paused_us, self._time + _STEP, self._pause_at))
         for market in self._markets:
             market.advance(self._time)
+        if self._time >= self._pause_at:
+            self.pause(True)
+
+    def pause_at(self, ms: int) -> None:
+        """Pause at this exchange time, to the microsecond: the same seed has made the same trades by then."""
+        self._pause_at = max(self._time, (ms - self.start_ms) * 1000 - self._paused_us)
 
     def pause(self, paused: bool) -> None:
         if self.paused and not paused:
@@ -80,6 +88,7 @@ class Exchange:
             # What is not yet made when the pause begins comes after it.
             self._elapsed = self._time + self._paused_us
         self.paused = paused
+        self._pause_at = inf
 
     def set_rate(self, rate: float) -> None:
         self.rate = rate
