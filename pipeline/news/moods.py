@@ -11,8 +11,8 @@ from pipeline.model import Article
 from pipeline.news.mood import HALF_LIVES, MARKET, REACH, Mood, Scored, mood, scored
 from pipeline.timeframes import TIMEFRAMES, window_start
 
-#: Buckets back that a late article, or a first start, still changes. Older ones stay as they were.
-BACK: Final = 24
+#: Buckets back that a late article, or a first start, still changes: the week of hours that the News page shows. Older ones stay.
+BACK: Final = 168
 #: Articles in memory: ten days of a hundred sources. The oldest go first.
 _MOST: Final = 20_000
 _LONGEST: Final = REACH * max(HALF_LIVES.values()) + BACK * TIMEFRAMES["1d"]
