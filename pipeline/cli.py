@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline import alive
 from pipeline.access.command import users
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, load
@@ -301,6 +302,7 @@ def _work(name: str, module: str, **overrides: object) -> None:
     gc.disable()
     settings = load(**overrides)
     _set_up_logs(settings, name)
+    alive.keep(settings.alive)
     stop = stopped_by_signals()
     worker = importlib.import_module(module)
     # Nor afterwards: messages hold no cycles, and a look a hundred times a second took the collector a fifth of its time (py-spy,

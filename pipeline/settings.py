@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         "streams", description="Message bus: Valkey Streams (embedded) or Apache Kafka (production)."
     )
     kafka_brokers: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port, comma-separated.")
+    kafka_member: str = Field(
+        "",
+        description="Name of this process in Kafka's consumer groups, unlike any other's and the same after a restart, which then "
+        "moves no partition; empty: a new member each time.",
+    )
     partitions: int = Field(3, ge=1, le=1024, description="Partitions of each topic; symbols are spread over them.")
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
@@ -138,6 +143,9 @@ class Settings(BaseSettings):
 
     # House
     data: Path = Field(Path("data"), description="Folder of the embedded servers; kept between runs.")
+    alive: str = Field(
+        "", description="File that a worker touches while it makes progress, for health checks; empty for none."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the logs say.")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Logs as JSON, as text, or text on a terminal and JSON elsewhere."

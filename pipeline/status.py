@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, Literal, cast
 
@@ -9,6 +10,7 @@ import msgspec
 import redis
 import structlog
 
+from pipeline import alive
 from pipeline.clock import now_ms
 
 KEY: Final = "status"
@@ -37,9 +39,16 @@ def connect(redis_url: str) -> redis.Redis:
 
 
 def report(client: redis.Redis, worker: str, state: State, detail: str = "", **facts: str | int | float | bool) -> None:
-    """Say it, best effort: a worker never fails because nobody listens."""
+    """Say it, best effort: a worker never fails because nobody listens. Whoever reports makes progress."""
+    alive.beat()
+    _say(client, worker, state, detail, facts)
+
+
+def _say(
+    client: redis.Redis, worker: str, state: State, detail: str, facts: Mapping[str, str | int | float | bool]
+) -> None:
     try:
-        client.hset(KEY, worker, msgspec.json.encode(Status(state, detail, now_ms(), facts)))
+        client.hset(KEY, worker, msgspec.json.encode(Status(state, detail, now_ms(), dict(facts))))
     except redis.RedisError:
         return
 
@@ -100,4 +109,5 @@ class Pulse:
             if told is None:
                 _log.warning("no progress", part=self._worker, step=step[0], seconds=round(stuck))
             told = step
-            report(self._client, self._worker, "waiting", f"no progress for {stuck:.0f} s: {step[0]}")
+            # Not a report: a loop that hangs is not alive.
+            _say(self._client, self._worker, "waiting", f"no progress for {stuck:.0f} s: {step[0]}", {})

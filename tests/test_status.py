@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import redis
 
-from pipeline import status
+from pipeline import alive, status
 from pipeline.embedded.postgres import EmbeddedPostgres
 from pipeline.embedded.valkey import EmbeddedValkey
 from pipeline.settings import load
@@ -35,6 +35,31 @@ def test_a_loop_that_hangs_is_told_with_the_step_and_a_loop_that_goes_on_is_not(
         said = status.read_all(client)["writer"]
         assert said.state == "waiting" and said.detail.startswith("no progress for")
         assert said.detail.endswith("writing to the database")
+
+
+def test_the_file_of_health_checks_is_touched_by_who_goes_on_and_not_for_who_hangs(
+    client: redis.Redis, tmp_path: Path
+) -> None:
+    file = tmp_path / "alive"
+    alive.keep(str(file))
+    try:
+        with status.Pulse(client, "writer", patience=0.1) as pulse:
+            pulse.at("writing to the database")
+            assert eventually(lambda: "no progress" in said.detail if (said := heard(client)) else False)
+            assert not file.exists()
+        status.report(client, "writer", "waiting", "database: away")
+        assert time.time() - file.stat().st_mtime < 5
+        # Redis is away, and the worker is well all the same.
+        os.utime(file, (0, 0))
+        nobody = redis.Redis(port=1)
+        status.report(nobody, "writer", "running")
+        assert time.time() - file.stat().st_mtime < 5
+    finally:
+        alive.keep("")
+
+
+def heard(client: redis.Redis) -> status.Status | None:
+    return status.read_all(client).get("writer")
 
 
 def test_a_worker_that_fell_silent_is_not_said_to_run(client: redis.Redis) -> None:

@@ -9,7 +9,7 @@ def connect(settings: Settings) -> Bus:
     if settings.bus == "kafka":
         from pipeline.bus.kafka import KafkaBus
 
-        return KafkaBus(settings.kafka_brokers, partitions=settings.partitions)
+        return KafkaBus(settings.kafka_brokers, partitions=settings.partitions, member=settings.kafka_member)
     from pipeline.bus.streams import StreamsBus
 
     return StreamsBus(settings.redis_url, partitions=settings.partitions)

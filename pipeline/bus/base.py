@@ -76,7 +76,7 @@ class Subscription(Protocol):
         """Messages (Kafka) or stored batches (Streams) published and not yet polled, per owned partition."""
 
     def close(self) -> None:
-        """Leave the group; partitions are free at once. Commits nothing."""
+        """Leave the group; partitions are free at once, or kept for a while for a member that has a name. Commits nothing."""
 
 
 class Bus(Protocol):

@@ -26,10 +26,12 @@ _PATIENCE: Final = 10.0
 
 
 class KafkaBus:
-    """See `base.Bus`. `brokers`: bootstrap servers, host:port, comma-separated."""
+    """See `base.Bus`. `brokers`: bootstrap servers, host:port, comma-separated. `member`: the name of this process in its groups
+    (static membership), or "" for a new member each time."""
 
-    def __init__(self, brokers: str, partitions: int = 3) -> None:
+    def __init__(self, brokers: str, partitions: int = 3, member: str = "") -> None:
         self.partitions = partitions
+        self._member = member
         self._common: dict[str, Any] = {
             "bootstrap.servers": brokers,
             "client.id": "cryptoviz",
@@ -70,7 +72,7 @@ class KafkaBus:
         self._sender.send(topic, records)
 
     def subscribe(self, group: str, topics: Sequence[str], listener: Listener | None = None) -> KafkaSubscription:
-        return KafkaSubscription(self._common, group, topics, listener)
+        return KafkaSubscription(self._common, group, topics, listener, self._member)
 
     def forget(self, group: str, topics: Iterable[str]) -> None:
         """Kafka's retention waits for nobody."""

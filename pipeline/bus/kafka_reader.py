@@ -38,6 +38,10 @@ _SETTINGS: Final[dict[str, Any]] = {
     "topic.metadata.refresh.interval.ms": 30_000,
 }
 
+#: Milliseconds that the partitions of a named member wait for it: longer than a container takes to be started again (5 s, with the
+#: end of the old one 10), short enough for a machine that is lost.
+_RETURN: Final = 15_000
+
 #: Sets of headers remembered, and their length in characters at most: two megabytes, whatever strangers write.
 _KNOWN, _SHORT = 4096, 500
 
@@ -70,8 +74,16 @@ _PASSING: Final = frozenset(
 class KafkaSubscription:
     """See `base.Subscription`."""
 
-    def __init__(self, common: Mapping[str, Any], group: str, topics: Sequence[str], listener: Listener | None) -> None:
+    def __init__(
+        self,
+        common: Mapping[str, Any],
+        group: str,
+        topics: Sequence[str],
+        listener: Listener | None,
+        member: str = "",
+    ) -> None:
         self._common = common
+        self._member = {"group.instance.id": member, "session.timeout.ms": _RETURN} if member else {}
         self._group = group
         self._topics = tuple(topics)
         self._listener = listener
@@ -142,7 +154,7 @@ class KafkaSubscription:
             if self._listener is not None and lost:
                 self._listener.revoked(lost)
         if self._consumer is None:
-            settings = {**self._common, **_SETTINGS, "group.id": self._group, "error_cb": self._note}
+            settings = {**self._common, **_SETTINGS, **self._member, "group.id": self._group, "error_cb": self._note}
             self._consumer = Consumer(settings)
             self._consumer.subscribe(
                 [self._topics[0]], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked

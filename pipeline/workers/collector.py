@@ -118,6 +118,7 @@ class Collector:
                 remembered = await asyncio.to_thread(self._publisher.remembered, self._exchange.label)
             except (BusUnavailable, redis.RedisError) as error:
                 _log.warning("waiting for the bus and Redis", error=str(error))
+                await self._report("waiting", str(error))
                 await asyncio.sleep(0.5)
                 continue
             await self._following.first()

@@ -243,6 +243,36 @@ def poll_on(reader: Any) -> None:
         reader.poll(0.2)
 
 
+def test_a_named_member_that_comes_back_finds_its_partitions_and_the_others_notice_nothing(
+    kafka_brokers: str, topic: str, bus: KafkaBus, member: Any
+) -> None:
+    class Told:
+        def __init__(self) -> None:
+            self.calls: list[tuple[str, int]] = []
+
+        def assigned(self, partition: TopicPartition) -> None:
+            self.calls.append(("assigned", partition.partition))
+
+        def revoked(self, partitions: Any) -> None:
+            self.calls += [("revoked", partition.partition) for partition in partitions]
+
+    buses = {name: KafkaBus(kafka_brokers, member=name) for name in ("one", "two")}
+    told, group = Told(), f"g.{topic}"
+    stays, goes = member(group, [topic], told, of=buses["one"]), member(group, [topic], of=buses["two"])
+    settle([stays, goes], lambda: len(stays.positions()) + len(goes.positions()) == 3 and bool(goes.positions()), 30)
+    had, before = set(goes.positions()), list(told.calls)
+    goes.close()
+    bus.publish(topic, records(70))
+    back = member(group, [topic], of=buses["two"])
+    got = settle([stays, back], lambda: set(back.positions()) == had, 10)
+    while len(got) < 70:
+        got += stays.poll(0.1) + back.poll(0.1)
+    assert sorted(numbers(got)) == list(range(70))
+    assert told.calls == before
+    for one in buses.values():
+        one.close()
+
+
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(kafka_producer._SETTINGS, "delivery.timeout.ms", 1000)
     bus = KafkaBus("127.0.0.1:1")
