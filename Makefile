@@ -10,13 +10,14 @@ TIMESCALE := .tools/timescale
 HELM := .tools/helm
 COMPOSE := .tools/compose
 RELEASE := .tools/release
+MERMAID := .tools/mermaid
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 APT := DEBIAN_FRONTEND=noninteractive apt-get
 # Options of the command behind the target: make run ARGS="--port 9000"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench drill lint shots docs release install chromium servers kafka timescale helm compose clean
+.PHONY: help run test bench drill lint shots docs reference release install chromium servers kafka timescale helm compose site clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -24,7 +25,7 @@ help: ## list the targets
 run: install ## install, and start the terminal (ARGS="--port 9000 --exchange simulator")
 	@exec $(BIN)/cryptoviz up $(ARGS)
 
-test: install chromium servers kafka timescale helm compose lint ## lint, then every test; fetches the browser and the servers they use
+test: install chromium servers kafka timescale helm compose lint site ## lint, the docs, then every test; fetches the browser and the servers they use
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: install chromium ## throughput and tick-to-paint, measured on this machine
@@ -42,8 +43,12 @@ lint: install ## ruff, mypy, import contracts
 shots: install chromium ## every page beside its approved picture (ARGS=--approve makes them that)
 	$(BIN)/python -m tests.shots $(ARGS)
 
-docs: $(RELEASE) ## docs/ as a site, in build/site; a link that leads nowhere fails
-	$(RELEASE)/bin/mkdocs build --strict --quiet
+docs: $(RELEASE) $(MERMAID)/.fetched ## docs/ as a site, in build/site; a link that leads nowhere fails
+	NO_MKDOCS_2_WARNING=1 $(RELEASE)/bin/mkdocs build --strict --quiet
+
+reference: install ## the pages of docs/ that are made from the code, anew
+	$(BIN)/python -m docs.reference
+	$(BIN)/python -m pipeline.indicators.catalogue
 
 release: install $(RELEASE) ## wheel, sdist and SBOM, in dist; fails when a package has a known hole
 	rm -rf dist
@@ -56,6 +61,13 @@ $(RELEASE): pyproject.toml
 	@$(PYTHON) -m venv $@
 	$(RELEASE)/bin/pip install --quiet --upgrade pip
 	$(RELEASE)/bin/pip install --quiet --group release
+
+# What draws the diagrams, for the site to serve itself.
+$(MERMAID)/.fetched: docs/mermaid/package-lock.json
+	@command -v npm >/dev/null || { echo "*** The diagrams of the site need npm. As root: apt-get install npm"; exit 1; }
+	@mkdir -p $(@D) && cp docs/mermaid/package.json docs/mermaid/package-lock.json $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 install: $(STAMP) ## the locked packages, into .venv
 
@@ -88,6 +100,11 @@ servers:
 		if [ -n "$(ROOT)" ]; then $(APT) update -qq && $(APT) install -y -qq --no-install-recommends nginx-light prometheus >/dev/null || \
 			echo "*** nginx and Prometheus could not be installed: the tests of deploy/ will be skipped"; \
 		else echo "*** No nginx or Prometheus: the tests of deploy/ will be skipped. As root: apt-get install nginx-light prometheus"; fi
+
+# The site that its tests look at. Without npm they skip, and say so.
+site:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory docs; \
+		else echo "*** No npm: the tests of the site will be skipped. As root: apt-get install npm"; fi
 
 # A real broker for the bus tests. Without Maven and Java they skip, and say so.
 kafka:

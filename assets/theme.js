@@ -8,7 +8,13 @@
   const root = document.documentElement;
   const system = window.matchMedia('(prefers-color-scheme: light)');
   const listeners = [];
-  const OTHERS = ['console', 'data', 'markets', 'news', 'settings']; // whatever else the address says, it is the terminal's
+  const OTHERS = [ // whatever else the address says, it is the terminal's
+    'console',
+    'data',
+    'markets',
+    'news',
+    'settings',
+  ];
   let palette = null;
 
   function stored(key) {

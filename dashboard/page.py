@@ -13,7 +13,15 @@ from dash.fingerprint import build_fingerprint
 from flask import Flask
 
 from dashboard import compression
-from dashboard.pages import console, data, login, markets, news, settings, terminal
+from dashboard.pages import (
+    console,
+    data,
+    login,
+    markets,
+    news,
+    settings,
+    terminal,
+)
 from dashboard.services import services
 
 _HERE: Final = Path(__file__).resolve().parent

@@ -10,7 +10,14 @@ import pytest
 from dash.development.base_component import Component
 
 from dashboard.page import ASSETS
-from dashboard.pages import console, data, markets, news, settings, terminal
+from dashboard.pages import (
+    console,
+    data,
+    markets,
+    news,
+    settings,
+    terminal,
+)
 
 ROOT = Path(__file__).parent.parent
 LANGUAGES = sorted(path.stem for path in (ASSETS / "texts").glob("*.json"))
@@ -49,9 +56,13 @@ def _known(text: str, entries: dict[str, str]) -> bool:
 def test_every_text_of_the_layouts(language: str) -> None:
     entries = _entries(language)
     layouts = [
-        terminal.layout(SYMBOLS), markets.layout(SYMBOLS), news.layout(SYMBOLS), data.layout(SYMBOLS),
-        console.layout(), settings.layout(),
-    ]  # fmt: skip
+        terminal.layout(SYMBOLS),
+        markets.layout(SYMBOLS),
+        news.layout(SYMBOLS),
+        data.layout(SYMBOLS),
+        console.layout(),
+        settings.layout(),
+    ]
     said = {text for layout in layouts for text in _said(layout) if re.search("[A-Za-z]{2}", text)}
     assert len(said) > 100
     assert [text for text in sorted(said) if not NAMES.fullmatch(text) and not _known(text, entries)] == []

@@ -7,7 +7,13 @@ from dash import html
 from dashboard.components.markup import attrs, button, icon
 
 #: Address → name, in the order they are shown.
-PAGES: Final = {"/": "Terminal", "/markets": "Markets", "/news": "News", "/data": "Data", "/console": "Console"}
+PAGES: Final = {
+    "/": "Terminal",
+    "/markets": "Markets",
+    "/news": "News",
+    "/data": "Data",
+    "/console": "Console",
+}
 
 
 def links(active: str) -> list[html.A]:

@@ -27,9 +27,27 @@ def bars(timeframe: str) -> str:
 
 #: The indicators that are computed on every close, stored and streamed; any other is computed when asked for.
 INDICATOR_TYPES: Final = (
-    "rsi", "macd", "bollinger", "momentum", "support_resistance", "sma", "ema", "vwap", "atr", "stochastic", "adx", "obv",
-    "supertrend", "ichimoku", "mfi", "cci", "williams_r", "donchian", "keltner", "psar",
-)  # fmt: skip
+    "rsi",
+    "macd",
+    "bollinger",
+    "momentum",
+    "support_resistance",
+    "sma",
+    "ema",
+    "vwap",
+    "atr",
+    "stochastic",
+    "adx",
+    "obv",
+    "supertrend",
+    "ichimoku",
+    "mfi",
+    "cci",
+    "williams_r",
+    "donchian",
+    "keltner",
+    "psar",
+)
 
 
 def indicators(type_: str) -> str:

@@ -23,8 +23,9 @@ _OURS: Final = (
 )  # fmt: skip
 #: What a command must share with the `cryptoviz up` whose data it is about.
 _SHARED: Final = (
-    "bus", "partitions", "redis_url", "database_url", "cold_url", "exchange", "symbols", "binance_ws_url", "binance_rest_url",
-    "coinbase_ws_url", "coinbase_rest_url",
+    "bus", "partitions", "redis_url", "database_url", "cold_url", "exchange", "symbols",
+    # The exchanges'
+    *(name for name in Settings.model_fields if name.endswith(("_ws_url", "_rest_url"))),
 )  # fmt: skip
 
 

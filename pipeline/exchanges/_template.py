@@ -1,4 +1,4 @@
-"""Copy this file to add an exchange; then name it in `open_exchange`. `base.py` is the contract, `binance.py` the example.
+"""Copy this file to add an exchange; then name it in MEMBERS of `__init__.py`. `base.py` is the contract, `binance.py` the example.
 
 This one is a whole (if dull) member: one symbol's price, polled nowhere, never moving. Replace each body.
 """

@@ -23,8 +23,12 @@ from pipeline.indicators.series import MEMORY, Saved, Series
 from pipeline.model import FIGURES, Candle
 from tests.indicators.market import MIDNIGHT, markets, walk
 
-#: By the library; the others are held to TA-Lib (psar) and to their definition (support_resistance) below.
-LIBRARY = sorted(STREAMED.keys() - {"psar", "support_resistance"})
+#: Held to TA-Lib (psar) or to their definition: the library has none of the kind. All others are held to the library.
+OWN = {
+    "psar",
+    "support_resistance",
+}
+LIBRARY = sorted(STREAMED.keys() - OWN)
 QUICK = settings(max_examples=10, deadline=None)
 
 

@@ -1,7 +1,7 @@
 """The streamed set: every indicator of `topics.INDICATOR_TYPES`, one a file, with the parameters it is streamed with."""
 
 from collections.abc import Iterable
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 from pipeline.indicators.bar import Bar, Figures
 from pipeline.indicators.incremental.adx import Adx
@@ -27,33 +27,30 @@ from pipeline.indicators.incremental.vwap import Vwap
 from pipeline.indicators.incremental.williams_r import WilliamsR
 
 Streamed = (
-    Rsi | Macd | Bollinger | Momentum | SupportResistance | Sma | Ema | Vwap | Atr | Stochastic | Adx | Obv | Supertrend
-    | Ichimoku | Mfi | Cci | WilliamsR | Donchian | Keltner | Psar
-)  # fmt: skip
+    Rsi
+    | Macd
+    | Bollinger
+    | Momentum
+    | SupportResistance
+    | Sma
+    | Ema
+    | Vwap
+    | Atr
+    | Stochastic
+    | Adx
+    | Obv
+    | Supertrend
+    | Ichimoku
+    | Mfi
+    | Cci
+    | WilliamsR
+    | Donchian
+    | Keltner
+    | Psar
+)
 
 #: Type → class; the defaults of its fields are the streamed parameters.
-STREAMED: Final[dict[str, type[Streamed]]] = {
-    "rsi": Rsi,
-    "macd": Macd,
-    "bollinger": Bollinger,
-    "momentum": Momentum,
-    "support_resistance": SupportResistance,
-    "sma": Sma,
-    "ema": Ema,
-    "vwap": Vwap,
-    "atr": Atr,
-    "stochastic": Stochastic,
-    "adx": Adx,
-    "obv": Obv,
-    "supertrend": Supertrend,
-    "ichimoku": Ichimoku,
-    "mfi": Mfi,
-    "cci": Cci,
-    "williams_r": WilliamsR,
-    "donchian": Donchian,
-    "keltner": Keltner,
-    "psar": Psar,
-}
+STREAMED: Final[dict[str, type[Streamed]]] = {class_.__struct_config__.tag: class_ for class_ in get_args(Streamed)}
 
 Parameter = int | float
 #: The fields of these classes that are parameters; all others are state.
