@@ -214,7 +214,7 @@ def test_the_indicator_is_computed_and_the_page_is_shown(tree: Path, settings: C
         page = Terminal(context, url)
         page.page.goto(f"{url}/markets")
         page.page.click("#markets .bar >> text=Spreads")
-        page.until("CV.page && CV.page.socket.state === 'open'")
+        page.until("window.CV && CV.page && CV.page.socket.state === 'open'")
         said = page.page.locator("#spreads [data-symbol='BTC/USDT'] td")
 
         def shown() -> bool:
