@@ -15,9 +15,15 @@ certificate() {
     chmod 644 tls_key.new
     mv tls_key.new tls_key
 }
+keys() {
+    printf '[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$(cat object_store_user)" "$(cat object_store_password)"
+}
 once postgres_password random
 once database_url url
 once tls_certificate certificate
 once secret_key random
 once metrics_token random
 once grafana_password random
+once object_store_user random
+once object_store_password random
+once object_store_keys keys

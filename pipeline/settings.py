@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
@@ -27,11 +28,25 @@ DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT", "
 SECRETS = Path("/run/secrets")
 
 
+#: Of compose.yaml, which reads the same `.env`.
+_COMPOSE = frozenset(("version", "listen", "https_port"))
+
+
+class _EnvFile(DotEnvSettingsSource):
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name not in _COMPOSE}
+
+
 class Settings(BaseSettings):
     """One flat object, passed down by hand: nothing reads the environment but this."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CRYPTOVIZ_", env_file=".env", toml_file="cryptoviz.toml", extra="forbid", frozen=True
+        env_prefix="CRYPTOVIZ_",
+        env_file=".env",
+        dotenv_filtering="match_prefix",
+        toml_file="cryptoviz.toml",
+        extra="forbid",
+        frozen=True,
     )
 
     # Servers
@@ -208,7 +223,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        sources = [init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)]
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)
+        env_file = _EnvFile(settings_cls, env_file=dotenv_settings.env_file)
+        sources = [init_settings, env_settings, env_file, TomlConfigSettingsSource(settings_cls)]
         if SECRETS.is_dir():
             # As containers hand them over: a file each, cryptoviz_database_url.
             sources.insert(2, SecretsSettingsSource(settings_cls, SECRETS))

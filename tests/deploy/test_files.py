@@ -1,9 +1,11 @@
 """compose.yaml, .env.example, dashboards and alert rules against the code and against each other."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ import yaml
 from typer.main import get_command
 
 from pipeline.cli import app
-from pipeline.settings import Settings
-from tests.tools import REPOSITORY, need
+from pipeline.errors import SetupError
+from pipeline.settings import Settings, load
+from tests.tools import REPOSITORY, need, tool_missing
 
 DEPLOY = REPOSITORY / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
@@ -22,6 +25,9 @@ OURS = {name: one for name, one in SERVICES.items() if "cryptoviz" in one["image
 SETTINGS = {f"CRYPTOVIZ_{name.upper()}" for name in Settings.model_fields}
 #: Of compose.yaml itself.
 OUTER = {"CRYPTOVIZ_VERSION", "CRYPTOVIZ_LISTEN", "CRYPTOVIZ_HTTPS_PORT"}
+#: Profile → what runs beside the core.
+COLD = {"minio", "bucket"}
+WATCHING = {"prometheus", "alertmanager", "grafana", "loki", "alloy"}
 
 
 def test_every_worker_is_there_and_is_a_command() -> None:
@@ -48,6 +54,68 @@ def test_the_example_has_every_knob_with_its_default() -> None:
     assert used <= given.keys()
 
 
+def test_one_env_file_serves_compose_and_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    every = re.sub(r"^#(\w+=)", r"\1", (REPOSITORY / ".env.example").read_text(), flags=re.MULTILINE)
+    (tmp_path / ".env").write_text(every.replace("CRYPTOVIZ_HOT_DAYS=35", "CRYPTOVIZ_HOT_DAYS=44"))
+    assert load().hot_days == 44
+    (tmp_path / ".env").write_text("CRYPTOVIZ_SYMBOL=BTC/USDT\n")
+    with pytest.raises(SetupError, match="symbol"):
+        load()
+
+
+@pytest.fixture(scope="module")
+def composed() -> Callable[..., dict[str, Any]]:
+    """What Compose itself makes of compose.yaml: `composed("full")`."""
+    program = REPOSITORY / ".tools" / "compose" / "config"
+    if not program.exists():
+        tool_missing("Compose's reader: make compose")
+
+    def read(*profiles: str) -> dict[str, Any]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("CRYPTOVIZ_", "COMPOSE_"))}
+        done = subprocess.run(
+            [program, REPOSITORY / "compose.yaml", *profiles], env=clean, capture_output=True, text=True, timeout=30
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return dict(json.loads(done.stdout))
+
+    return read
+
+
+def test_compose_takes_it_and_each_profile_adds_its_own(composed: Callable[..., dict[str, Any]]) -> None:
+    core = set(composed()["services"])
+    assert core == SERVICES.keys() - COLD - WATCHING
+    assert set(composed("core")["services"]) == core
+    assert set(composed("cold")["services"]) == core | COLD
+    assert set(composed("observability")["services"]) == core | WATCHING
+    whole = composed("full")
+    assert set(whole["services"]) == set(SERVICES)
+    for name, one in whole["services"].items():
+        assert "ALL" in one["cap_drop"] and one["security_opt"] == ["no-new-privileges:true"], name
+        assert one.get("read_only") or name == "kafka"
+        assert one["logging"]["options"]["labels"] == "com.docker.compose.service", "else Alloy drops its lines"
+        if name in OURS and name not in ("web", "migrate"):
+            assert one["environment"]["CRYPTOVIZ_ALIVE"] in one["healthcheck"]["test"][1]
+
+
+def test_logs_find_their_way_to_grafana() -> None:
+    alloy = (DEPLOY / "alloy" / "config.alloy").read_text()
+    made = {f"{kind}.{name}" for kind, name in re.findall(r'^([a-z._]+) "(\w+)" {$', alloy, re.MULTILINE)}
+    used = set(re.findall(r"([a-z_]+(?:\.[a-z_]+)+)\.(?:receiver|targets)\b", alloy))
+    assert used <= made and made - used == {"loki.source.file.containers"}
+    assert alloy.count("{") == alloy.count("}") and alloy.count("[") == alloy.count("]")
+    named = re.search(r'service=~\\"([a-z|]+)\\"', alloy)
+    assert named is not None and set(named[1].split("|")) == set(OURS)
+    mounts = {mount.split(":")[-2] for mount in SERVICES["alloy"]["volumes"]}
+    assert {"/etc/alloy/config.alloy", "/var/lib/docker/containers"} <= mounts
+    loki = yaml.safe_load((DEPLOY / "loki" / "loki.yml").read_text())
+    url = f"http://loki:{loki['server']['http_listen_port']}"
+    assert f'"{url}/loki/api/v1/push"' in alloy
+    (source,) = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/loki.yml").read_text())["datasources"]
+    assert (source["type"], source["url"]) == ("loki", url)
+    assert loki["compactor"]["retention_enabled"] and loki["limits_config"]["retention_period"]
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_pinned_bounded_and_watched(name: str) -> None:
     one = SERVICES[name]
@@ -57,7 +125,7 @@ def test_a_service_is_pinned_bounded_and_watched(name: str) -> None:
         return
     limits = one["deploy"]["resources"]["limits"]
     assert limits["cpus"] and limits["memory"]
-    assert name in OURS or "healthcheck" in one
+    assert name == "bucket" or "healthcheck" in one
     if name in OURS:
         assert one["user"] != "root" and one["read_only"] and one["cap_drop"] == ["ALL"]
         assert one["stop_grace_period"] == "30s"
@@ -65,7 +133,7 @@ def test_a_service_is_pinned_bounded_and_watched(name: str) -> None:
     assert set(one["networks"]) <= COMPOSE["networks"].keys()
     for mount in one.get("volumes", ()):
         source = mount.split(":")[0]
-        assert source in COMPOSE["volumes"] or (REPOSITORY / source).exists()
+        assert source in COMPOSE["volumes"] or (REPOSITORY / source).exists() or mount.startswith("${DOCKER_DATA:-/")
     assert set(one.get("depends_on", ())) <= SERVICES.keys()
 
 

@@ -39,13 +39,8 @@ CRYPTOVIZ_ALIVE: /tmp/alive
 {{- range $name, $value := .Values.settings }}
 CRYPTOVIZ_{{ upper $name }}: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
 {{- end }}
-{{- with .Values.cold }}
-{{- if .url }}
-CRYPTOVIZ_COLD_URL: {{ .url | quote }}
-{{- end }}
-{{- if .endpoint }}
-AWS_ENDPOINT_URL: {{ .endpoint | quote }}
-{{- end }}
+{{- with .Values.cold.url }}
+CRYPTOVIZ_COLD_URL: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
