@@ -17,7 +17,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench drill lint shots docs reference release install chromium servers kafka timescale helm compose site clean
+.PHONY: help run test bench drill lint shots docs reference release audit install chromium servers kafka timescale helm compose site clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -50,11 +50,13 @@ reference: install ## the pages of docs/ that are made from the code, anew
 	$(BIN)/python -m docs.reference
 	$(BIN)/python -m pipeline.indicators.catalogue
 
-release: install $(RELEASE) ## wheel, sdist and SBOM, in dist; fails when a package has a known hole
+release: install $(RELEASE) ## wheel, sdist and SBOM, in dist
 	rm -rf dist
 	$(BIN)/hatchling build -d dist
 	$(RELEASE)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml -o dist/sbom.json
-	$(RELEASE)/bin/pip-audit --disable-pip --no-deps -r requirements.lock
+
+audit: $(RELEASE) ## ask for known holes of every locked package; fails too when nobody answers
+	$(RELEASE)/bin/pip-audit --strict --disable-pip --no-deps -r requirements.lock
 
 $(RELEASE): pyproject.toml
 	@rm -rf $@

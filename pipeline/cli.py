@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -39,6 +40,21 @@ Symbols = Annotated[str | None, typer.Option(help="Symbols to follow, like BTC/U
 Data = Annotated[Path | None, typer.Option(help="Folder of the embedded servers, kept between runs. [default: data]")]
 Rate = Annotated[float | None, typer.Option(help="Trades a second of the simulated market. [default: 40]")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the simulated market. [default: 1]")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cryptoviz {metadata.version('cryptoviz')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which it is.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()

@@ -271,9 +271,10 @@ def test_the_examples_of_the_docs_run(url: str, live: LivePublisher) -> None:
 
     thread = threading.Thread(target=market, daemon=True)
     thread.start()
-    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "client.md").read_text(), re.DOTALL)
-    assert len(blocks) >= 3
+    text = "".join((REPOSITORY / "docs" / page).read_text() for page in ("client.md", "quick-start.md"))
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 4
     for block in blocks:
-        exec(compile(block.replace("http://127.0.0.1:8050", url), "docs/client.md", "exec"), {"__name__": "__main__"})
+        exec(compile(block.replace("http://127.0.0.1:8050", url), "docs", "exec"), {"__name__": "__main__"})
     stop.set()
     thread.join()
