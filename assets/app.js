@@ -68,6 +68,7 @@
       this.latest = find('#chart-latest');
       this.message = find('#chart-message');
       this.older = find('#chart-older');
+      this.zones = new CV.ZoneButton(find('#chart'), root, () => this.timeframe);
       this.help = new CV.Help(root);
       this.controls(find);
       this.markets.onChange((symbol) => symbol === this.symbol && this.digits());
@@ -159,6 +160,7 @@
       if (!refill) return;
       this.pressFrame(timeframe);
       this.legend.show(symbol, timeframe);
+      this.zones.draw();
       this.fill();
     }
 

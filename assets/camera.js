@@ -27,7 +27,7 @@
     ctx.fillStyle = colors.text2;
     ctx.font = `400 12px ${colors.font}`;
     ctx.textAlign = 'right';
-    ctx.fillText(`${new Date(series.last ? chart.clock() : Date.now()).toLocaleString()} · CryptoViz`, width - 12, HEAD / 2);
+    ctx.fillText(`${CV.format.moment(chart.clock(), '5s')} ${CV.format.zoneName('5s', chart.clock())} · CryptoViz`, width - 12, HEAD / 2);
     return canvas;
   }
 

@@ -43,6 +43,7 @@
       new ResizeObserver(() => this.resize()).observe(element);
       this.watch();
       CV.theme.onChange(() => this.redraw());
+      CV.zone.onChange(() => this.want(VIEW));
       setInterval(() => this.want(LAST), 1_000);
       this.resize();
     }
@@ -160,6 +161,7 @@
       view.resize(overlay.width - overlay.axisWidth, this.studies.arrange(overlay.bottom));
       this.clip.style.width = view.width + 'px';
       this.clip.style.height = view.height + 'px';
+      this.element.style.setProperty('--axis', `${overlay.axisWidth}px`);
       this.settle(SETTLE);
       this.want(VIEW);
     }

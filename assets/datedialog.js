@@ -41,8 +41,7 @@
     }
 
     open() {
-      const local = (t) => new Date(t + this.shift).toISOString().slice(0, 16);
-      this.shift = CV.format.zoneShift(this.timeframe());
+      const local = (t) => new Date(t + CV.format.zoneShift(this.timeframe(), t)).toISOString().slice(0, 16);
       this.input.max = local(Date.now());
       if (!this.input.value) this.input.value = local(Date.now() - 86_400_000);
       CV.write(this.zone, CV.format.zoneName(this.timeframe()));
@@ -53,7 +52,7 @@
       // The field says itself what is wrong with it.
       if (!this.input.reportValidity()) return;
       this.dialog.close();
-      run(this.input.valueAsNumber - this.shift);
+      run(CV.format.zoneTime(this.timeframe(), this.input.valueAsNumber));
     }
   }
 

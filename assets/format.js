@@ -65,28 +65,24 @@
   const month = (d) => CV.texts.of(MONTHS[d.getUTCMonth()]);
   const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
-  /** Milliseconds to add to UTC for the clock that a chart of this timeframe shows: daily windows are UTC days. */
-  function zoneShift(timeframe) {
-    return timeframe === '1d' ? 0 : -new Date().getTimezoneOffset() * 60_000;
-  }
+  /** ms to add to `ms` of UTC for the reading of the clock that a chart of this timeframe shows: daily windows are UTC days. */
+  const zoneShift = (timeframe, ms) => (timeframe === '1d' ? 0 : CV.zone.shift(ms));
 
-  /** 'UTC', 'UTC+2', 'UTC−3:30'. */
-  function zoneName(timeframe) {
-    const minutes = zoneShift(timeframe) / 60_000;
-    if (!minutes) return 'UTC';
-    const size = Math.abs(minutes);
-    return 'UTC' + (minutes < 0 ? MINUS : '+') + Math.floor(size / 60) + (size % 60 ? ':' + two(size % 60) : '');
-  }
+  /** 'UTC', 'UTC+2', 'UTC−3:30': that clock at `ms`. */
+  const zoneName = (timeframe, ms = Date.now()) => (timeframe === '1d' ? 'UTC' : CV.zone.label(ms));
+
+  /** When that clock reads `reading`. */
+  const zoneTime = (timeframe, reading) => (timeframe === '1d' ? reading : CV.zone.at(reading));
 
   /** 14:05:09 in the user's zone. */
-  function clock(ms, shift) {
-    const d = new Date(ms + shift);
+  function clock(ms) {
+    const d = new Date(ms + CV.zone.shift(ms));
     return two(d.getUTCHours()) + ':' + two(d.getUTCMinutes()) + ':' + two(d.getUTCSeconds());
   }
 
   /** The crosshair's time: as exact as the bars are. */
   function moment(ms, timeframe) {
-    const d = new Date(ms + zoneShift(timeframe));
+    const d = new Date(ms + zoneShift(timeframe, ms));
     const day = `${CV.texts.of(WEEKDAYS[d.getUTCDay()])} ${d.getUTCDate()} ${month(d)}`;
     if (timeframe === '1d') return `${day} ${d.getUTCFullYear()}`;
     const time = two(d.getUTCHours()) + ':' + two(d.getUTCMinutes());
@@ -95,9 +91,9 @@
   }
 
   /** What a time-axis tick says: the day or month where one begins, else the time. */
-  function tick(ms, shift, step) {
-    const d = new Date(ms + shift);
-    if ((ms + shift) % DAY === 0) {
+  function tick(ms, timeframe, step) {
+    const d = new Date(ms + zoneShift(timeframe, ms));
+    if (d.getTime() % DAY === 0) {
       if (d.getUTCDate() === 1) return d.getUTCMonth() === 0 ? String(d.getUTCFullYear()) : month(d);
       return `${d.getUTCDate()} ${month(d)}`;
     }
@@ -126,7 +122,7 @@
   const quote = (symbol) => symbol.split('/')[1] || '';
 
   CV.format = {
-    number, decimals, guessDecimals, compact, percent, arrow, direction, zoneShift, zoneName, clock, moment, tick,
+    number, decimals, guessDecimals, compact, percent, arrow, direction, zoneShift, zoneName, zoneTime, clock, moment, tick,
     countdown, age, plain, base, quote,
   };
 })();

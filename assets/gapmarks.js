@@ -8,8 +8,9 @@
 
   class GapMarks {
     constructor(element, chart) {
-      Object.assign(this, { element, chart, marks: [] });
+      Object.assign(this, { element, chart, gaps: [], marks: [] });
       CV.repeat(() => this.load(), EVERY, true);
+      CV.zone.onChange(() => this.draw(this.gaps));
     }
 
     show(symbol) {
@@ -30,6 +31,7 @@
     }
 
     draw(gaps) {
+      this.gaps = gaps;
       this.marks = gaps.map((gap) => {
         const [starts, ends] = [CV.rest.ms(gap.starts_at), CV.rest.ms(gap.ends_at)];
         const mark = Object.assign(document.createElement('i'), { className: 'gap-mark' });

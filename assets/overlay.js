@@ -76,15 +76,13 @@
     grid(view, timeframe, percentOf) {
       const ctx = this.under;
       const colors = CV.theme.colors();
-      const shift = CV.format.zoneShift(timeframe);
-      this.shift = shift;
       this.priceTicks = CV.ticks.prices(view.low, view.high, view.height, PRICE_GAP);
       if (percentOf) {
         // Round per cents, not round prices.
         const percents = CV.ticks.prices((view.low / percentOf - 1) * 100, (view.high / percentOf - 1) * 100, view.height, PRICE_GAP);
         this.priceTicks.values = percents.values.map((percent) => percentOf * (1 + percent / 100));
       }
-      this.timeTicks = CV.ticks.times(view.left, view.right, view.width, TIME_GAP, shift);
+      this.timeTicks = CV.ticks.times(view.left, view.right, view.width, TIME_GAP, timeframe);
       this.begin(ctx);
       ctx.fillStyle = colors.grid;
       for (const price of this.priceTicks.values) ctx.fillRect(0, Math.round(view.y(price)), view.width, 1);
@@ -205,12 +203,10 @@
       for (const time of this.timeTicks.values) {
         const x = view.x(time);
         if (x < 26 || x > view.width - 26) continue;
-        const midnight = (time + this.shift) % 86_400_000 === 0;
+        const midnight = (time + CV.format.zoneShift(timeframe, time)) % 86_400_000 === 0;
         ctx.fillStyle = midnight ? colors.text : colors.text2;
-        ctx.fillText(CV.format.tick(time, this.shift, this.timeTicks.step), x, y);
+        ctx.fillText(CV.format.tick(time, timeframe, this.timeTicks.step), x, y);
       }
-      ctx.fillStyle = colors.text2;
-      ctx.fillText(CV.format.zoneName(timeframe), view.width + this.axisWidth / 2, y);
     }
 
     lastPrice(ctx, scene) {

@@ -161,7 +161,7 @@
     draw() {
       const { replay } = this;
       if (document.activeElement !== this.scrub || replay.playing) this.scrub.value = replay.clock;
-      CV.write(this.time, replay.over && !replay.ahead.length ? 'No candles after this' : `${CV.format.moment(replay.clock, '5s')} ${CV.format.zoneName('5s')}`);
+      CV.write(this.time, replay.over && !replay.ahead.length ? 'No candles after this' : `${CV.format.moment(replay.clock, '5s')} ${CV.format.zoneName('5s', replay.clock)}`);
       const label = replay.playing ? 'Pause' : 'Play';
       CV.write(this.toggle, label);
       this.toggle.ariaLabel = this.toggle.title = `${label} (space)`;

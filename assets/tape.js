@@ -24,6 +24,7 @@
       this.paint = () => this.draw();
       this.filter();
       new ResizeObserver(() => this.fit()).observe(this.body);
+      CV.zone.onChange(() => CV.frame(this.paint));
       markets.onChange((symbol) => symbol === this.symbol && this.decimals !== markets.decimals(symbol) && CV.frame(this.paint));
     }
 
@@ -105,7 +106,6 @@
       const { format } = CV;
       const decimals = (this.decimals = this.markets.decimals(this.symbol));
       const lots = this.markets.amountDecimals(this.symbol);
-      const shift = format.zoneShift('');
       if (this.trades.length) this.panel.dataset.state = 'live';
       const shown = this.trades.slice(0, this.rows.length);
       const most = shown.reduce((so, trade) => Math.max(so, trade.amount), 0);
@@ -117,7 +117,7 @@
         row.style.setProperty('--share', (trade.amount / most).toFixed(3));
         CV.write(cells[0], `${trade.side === 'buy' ? '▲' : '▼'} ${format.number(trade.price, decimals)}`);
         CV.write(cells[1], format.number(trade.amount, lots));
-        CV.write(cells[2], format.clock(trade.ts, shift));
+        CV.write(cells[2], format.clock(trade.ts));
       });
     }
   }

@@ -25,25 +25,29 @@
     return { step, values };
   }
 
-  /** Times at round clock readings of the zone `shift`, at least `gap` px apart. */
-  function times(from, to, width, gap, shift) {
+  /** Times at which the clock that a chart of `timeframe` shows reads round, at least `gap` px apart. */
+  function times(from, to, width, gap, timeframe) {
     const least = ((to - from) * gap) / width;
     const step = STEPS.find((one) => one >= least);
+    const { zoneShift, zoneTime } = CV.format;
+    const first = from + zoneShift(timeframe, from);
     const values = [];
+    const add = (reading) => {
+      const t = zoneTime(timeframe, reading);
+      // A reading that the clock leaves out or has twice, when it is changed, is no tick of its own.
+      if (t >= from && t <= to && !(t <= values[values.length - 1])) values.push(t);
+      return t <= to;
+    };
     if (step) {
-      for (let t = Math.ceil((from + shift) / step) * step - shift; t <= to; t += step) values.push(t);
+      let reading = Math.ceil(first / step) * step;
+      while (add(reading)) reading += step;
       return { step, values };
     }
     const every = MONTHS.find((n) => n * MONTH >= least) || 12 * Math.ceil(least / (12 * MONTH));
-    const date = new Date(from + shift);
+    const date = new Date(first);
     let month = date.getUTCFullYear() * 12 + date.getUTCMonth();
     month -= month % every;
-    for (;;) {
-      const t = Date.UTC(Math.floor(month / 12), month % 12, 1) - shift;
-      if (t > to) break;
-      if (t >= from) values.push(t);
-      month += every;
-    }
+    while (add(Date.UTC(Math.floor(month / 12), month % 12, 1))) month += every;
     return { step: every * MONTH, values };
   }
 
