@@ -15,16 +15,22 @@ _GIVEN: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 def mount(server: Flask) -> None:
     server.before_request(_begin)
     server.after_request(_end)
+    server.teardown_request(_over)
 
 
 def _begin() -> None:
     given = request.headers.get(HEADER, "")
     g.request_id = given if _GIVEN.fullmatch(given) else uuid4().hex
+    # Threads and greenlets are used again: nothing of the request before may be left.
+    structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request=g.request_id)
 
 
 def _end(response: Response) -> Response:
     if "request_id" in g:
         response.headers[HEADER] = g.request_id
-    structlog.contextvars.unbind_contextvars("request")
     return response
+
+
+def _over(error: BaseException | None) -> None:
+    structlog.contextvars.clear_contextvars()

@@ -3,6 +3,7 @@
 Every bad key is reported at start, all at once, with what would work.
 """
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +28,8 @@ DEFAULT_SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT", "XRP/USDT", "
 #: Where containers find secrets as files.
 SECRETS = Path("/run/secrets")
 
+
+_MODULE_LEVEL = re.compile(r"\w+(\.\w+)*\s*=\s*(debug|info|warning|error)", re.IGNORECASE)
 
 #: Of compose.yaml, which reads the same `.env`.
 _COMPOSE = frozenset(("version", "listen", "https_port"))
@@ -162,9 +165,26 @@ class Settings(BaseSettings):
         "", description="File that a worker touches while it makes progress, for health checks; empty for none."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the logs say.")
+    log_levels: str = Field(
+        "", description="Levels of single modules and what is in them: `pipeline.bus=debug,dashboard=warning`."
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Logs as JSON, as text, or text on a terminal and JSON elsewhere."
     )
+
+    @property
+    def module_levels(self) -> dict[str, str]:
+        """Module → its level."""
+        pairs = (pair.partition("=") for pair in self.log_levels.split(",") if pair.strip())
+        return {name.strip(): level.strip().lower() for name, _, level in pairs}
+
+    @field_validator("log_levels")
+    @classmethod
+    def _log_levels(cls, value: str) -> str:
+        for pair in filter(None, map(str.strip, value.split(","))):
+            if not _MODULE_LEVEL.fullmatch(pair):
+                raise ValueError(f"'{pair}' is not a module's level; write it like pipeline.bus=debug")
+        return value
 
     @field_validator("symbols", mode="before")
     @classmethod

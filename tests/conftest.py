@@ -1,6 +1,8 @@
 """Real servers for every test that asks: started once a session, an empty database each."""
 
+import io
 import itertools
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,10 +11,12 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+import structlog
 
+from pipeline import logs
 from pipeline.embedded.postgres import EmbeddedPostgres
 from pipeline.embedded.valkey import EmbeddedValkey
-from pipeline.settings import Settings
+from pipeline.settings import Settings, load
 from pipeline.store.engine import dsn
 from tests.tools import REPOSITORY, recordings_missing
 
@@ -103,3 +107,26 @@ def data_dir() -> Path:
 def recordings(data_dir: Path) -> Path:
     """Raw frames recorded from exchanges."""
     return data_dir / "ws_raw"
+
+
+@pytest.fixture
+def logging_to() -> Iterator[Callable[..., Callable[[], list[str]]]]:
+    """`written = logging_to(log_format="json", …)`: logs as a worker has them; `written()` is the lines so far."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "websockets", "asyncio")}
+
+    def start(**settings: Any) -> Callable[[], list[str]]:
+        logs.setup(load(_env_file=None, **settings), "writer")
+        (handler,) = root.handlers
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(io.StringIO())
+        return lambda: handler.stream.getvalue().splitlines()
+
+    yield start
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final, NoReturn
 
 import msgspec
+import structlog
 from flask import request
 
 from dashboard.api.errors import ApiError
@@ -45,6 +46,7 @@ def symbol(in_path: str | None = None) -> str:
         refuse(
             "INVALID_SYMBOL", f"symbol: '{given[:60]}' is not a symbol. Write it like BTC/USDT, BTC-USDT or BTCUSDT."
         )
+    structlog.contextvars.bind_contextvars(symbol=parsed)
     return parsed
 
 

@@ -1,15 +1,18 @@
 """Tickers, books, names, metrics and request numbers."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from flask.testing import FlaskClient
 
+from dashboard.app import create_app
 from pipeline import status
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import ticker_data
 from pipeline.model import Ticker
+from pipeline.settings import Settings
 from tests.dashboard.conftest import NOON
 
 
@@ -69,6 +72,23 @@ def test_metrics_have_requests_workers_and_the_hub(web: FlaskClient, live: LiveP
     assert 'cryptoviz_worker_fact{fact="rows_per_s",worker="writer"} 3.5' in lines
     assert "cryptoviz_ws_connections 0.0" in lines
     assert "cryptoviz_redis_up 1.0" in lines
+
+
+def test_every_line_has_the_number_of_its_request(
+    settings: Callable[..., Settings], logging_to: Callable[..., Callable[[], list[str]]]
+) -> None:
+    written = logging_to(log_format="json")
+    app = create_app(settings(redis_url="redis://127.0.0.1:1/0", database_url="postgresql://ann@127.0.0.1:1/x"))
+    web = app.test_client()
+    first = web.get("/api/v1/crypto/data?symbol=BTC-USDT", headers={"X-Request-ID": "first-request"})
+    second = web.get("/api/v1/crypto/symbols")
+    assert (first.status_code, second.status_code) == (503, 503)
+    lines = [json.loads(line) for line in written()]
+    assert {line["request"] for line in lines} == {"first-request", second.headers["X-Request-ID"]}
+    assert {line["request"]: line.get("symbol") for line in lines} == {
+        "first-request": "BTC/USDT",
+        second.headers["X-Request-ID"]: None,
+    }
 
 
 @pytest.mark.parametrize(("given", "kept"), [("abc-123.X", True), ("short", False), ("bad id\twith space", False)])

@@ -33,7 +33,7 @@ def front(server: Server, tmp_path: Path) -> Iterator[Front]:
         yield front
 
 
-def test_users_only(front: Front, people: People, store: Store) -> None:
+def test_users_only(front: Front, people: People, store: Store, tmp_path: Path) -> None:
     store.write([], [candle(0)])
     path = "/api/v1/crypto/data?symbol=BTC/USDT&interval=1m"
     assert front.get(path).status_code == 401
@@ -44,6 +44,10 @@ def test_users_only(front: Front, people: People, store: Store) -> None:
     assert "max-age" in answer.headers["Strict-Transport-Security"]
     assert answer.headers["Content-Security-Policy"]
     assert front.get("/metrics", key).status_code == 404, "also for admins: Prometheus asks behind nginx"
+    # A failed call is found in both logs by the number in its answer.
+    assert answer.headers["X-Request-ID"] in (tmp_path / "access.log").read_text()
+    ours = httpx.get(f"{front.url}/health", headers={"X-Request-ID": "ours-12345"}, verify=front.trust)
+    assert ours.headers["X-Request-ID"] == "ours-12345"
     asset = "/assets/chart.js"
     assert front.get(asset).text == front.get(asset).text
 
