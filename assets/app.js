@@ -53,7 +53,7 @@
         this.gaps.place();
       };
       this.dates = new CV.DateDialog(root, find('#dates-button'), {
-        show: (t) => this.chart.goTo(t), replay: (replay) => this.go({ replay }), timeframe: () => this.timeframe,
+        show: (t) => this.chart.goTo(t), replay: (replay, until) => this.go({ replay, until }), timeframe: () => this.timeframe,
       });
       this.layout = new CV.Layout(root, find('#layout-button'), {
         chart: () => ({ type: this.type, scale: this.scale, timeframe: this.timeframe, studies: this.studies.wanted.map((one) => ({ ...one })) }),
@@ -63,7 +63,7 @@
           this.go(Object.fromEntries(Object.entries(known).filter(([, value]) => value)));
         },
       });
-      this.replayBar = new CV.ReplayBar(find('#replay'), { seek: (t) => this.play(t), leave: () => this.go({ replay: null }) });
+      this.replayBar = new CV.ReplayBar(find('#replay'), { seek: (t) => this.play(t), leave: () => this.go({ replay: null, until: null }) });
       find('#camera').addEventListener('click', () => CV.camera.save(this.chart, this.symbol, this.timeframe));
       this.latest = find('#chart-latest');
       this.message = find('#chart-message');
@@ -118,13 +118,14 @@
         type: TYPES.includes(query.get('type')) ? query.get('type') : TYPES[0],
         scale: SCALES.includes(query.get('scale')) ? query.get('scale') : SCALES[0],
         replay: CV.rest.ms(query.get('replay')) || null,
+        until: CV.rest.ms(query.get('until')) || null,
         compared: (query.get('compare') || '').split(',').map((one) => one.toUpperCase().replace('-', '/')).filter((one) => this.symbols.includes(one)),
       };
     }
 
     /** Change some of symbol, timeframe, type, and put it in the address. */
     go(change) {
-      const next = { symbol: this.symbol, timeframe: this.timeframe, type: this.type, scale: this.scale, replay: this.from, compared: this.compared, ...change };
+      const next = { symbol: this.symbol, timeframe: this.timeframe, type: this.type, scale: this.scale, replay: this.from, until: this.until, compared: this.compared, ...change };
       const query = new URLSearchParams();
       if (next.timeframe !== DEFAULT_FRAME) query.set('tf', next.timeframe);
       if (next.type !== TYPES[0]) query.set('type', next.type);
@@ -132,16 +133,18 @@
       const compared = next.compared.filter((one) => one !== next.symbol).slice(-CV.Compare.MOST);
       if (compared.length) query.set('compare', compared.map(CV.format.plain).join(','));
       if (next.replay) query.set('replay', CV.rest.iso(next.replay));
+      if (next.replay && next.until) query.set('until', CV.rest.iso(next.until));
       const url = `/t/${CV.format.plain(next.symbol)}${query.size ? '?' + query : ''}`;
       if (url !== location.pathname + location.search) history.pushState(null, '', url);
       this.show({ ...next, compared });
     }
 
-    show({ symbol, timeframe, type, scale, replay, compared }) {
+    show({ symbol, timeframe, type, scale, replay, until, compared }) {
       const other = symbol !== this.symbol;
-      const refill = other || timeframe !== this.timeframe || replay !== this.from;
-      const again = replay !== this.from || (other && this.replay);
-      Object.assign(this, { symbol, timeframe, from: replay });
+      const range = replay !== this.from || until !== this.until;
+      const refill = other || timeframe !== this.timeframe || range;
+      const again = range || (other && this.replay);
+      Object.assign(this, { symbol, timeframe, from: replay, until });
       if (again) this.setReplay(replay);
       if (other) this.showSymbol();
       if (type !== this.type) {
@@ -168,7 +171,7 @@
     setReplay(from) {
       const clock = from && this.replay && from === this.replay.from ? this.replay.clock : from;
       if (this.replay) this.replay.stop();
-      this.replay = from ? new CV.Replay(this.symbol, from) : null;
+      this.replay = from ? new CV.Replay(this.symbol, from, this.until > from ? this.until : null) : null;
       if (this.replay) this.replay.clock = clock;
       this.root.classList.toggle('replaying', Boolean(from));
       this.replayBar.show(this.replay, this.timeframe);
@@ -178,6 +181,15 @@
     play(t) {
       this.replay.clock = t;
       this.fill();
+    }
+
+    /** Play all that is stored of what the exchange, a recording, has told so far. */
+    async steer() {
+      const ends = ['asc', 'desc'].map((order) => CV.rest.get('crypto/data', { symbol: this.symbol, interval: '5s', start_time: CV.rest.iso(0), order, limit: 1 }));
+      const [[first], [last]] = await Promise.all(ends);
+      if (!first) return;
+      this.go({ replay: CV.rest.ms(first.window_start), until: CV.rest.ms(last.window_end) });
+      this.replayBar.playing(true);
     }
 
     /** Candles and indicators of what is chosen, anew. */
@@ -196,17 +208,17 @@
       const { step, spacing } = this.chart.view;
       this.chart.show(series, this.markets.decimals(symbol));
       if (replay && step === series.step) this.chart.view.spacing = spacing; // a seek keeps the zoom
+      if (replay) replay.step = series.step;
       series.start();
-      if (replay) replay.begin(FRAMES[timeframe]);
       this.overlay();
       this.studies.show(series);
       this.say();
     }
 
-    /** The symbols that are compared; a replay plays one alone. */
+    /** The symbols that are compared; a replay plays them along. */
     overlay() {
-      const { timeframe, socket } = this;
-      this.compare.show(this.replay ? [] : this.compared, { timeframe, step: FRAMES[timeframe], socket });
+      const { timeframe, replay } = this;
+      this.compare.show(this.compared, { timeframe, step: FRAMES[timeframe], socket: replay || this.socket, replay });
     }
 
     showSymbol() {
@@ -250,15 +262,14 @@
     /** Back from the background: messages kept coming, unless the browser froze us. */
     awake() {
       let left = 0;
-      document.addEventListener('visibilitychange', () => {
-        if (document.hidden) {
-          left = performance.now();
-          return;
-        }
-        this.socket.reconnectNow();
-        this.socket.heartbeat();
-        if (left && performance.now() - left > AWAY) this.series.refill();
-      });
+      const back = () => {
+        this.socket.awake();
+        if (left && Date.now() - left > AWAY) this.series.missed();
+        left = 0;
+      };
+      document.addEventListener('visibilitychange', () => (document.hidden ? (left = Date.now()) : back()));
+      document.addEventListener('freeze', () => (left = left || Date.now()));
+      document.addEventListener('resume', () => document.hidden || back());
     }
   }
 

@@ -15,10 +15,10 @@
     }
 
     /** `symbols`, and of what series: see Series. */
-    show(symbols, { timeframe, step, socket }) {
+    show(symbols, { timeframe, step, socket, replay }) {
       this.lines.forEach(({ series }) => series.stop());
       this.lines = symbols.slice(0, MOST).map((symbol) => {
-        const series = new CV.Series({ symbol, timeframe, step, socket, changed: () => this.changed() });
+        const series = new CV.Series({ symbol, timeframe, step, socket, replay, changed: () => this.changed() });
         const chip = element('div', 'compared');
         const figure = element('b');
         const close = Object.assign(element('button', 'plain'), { type: 'button', title: `Remove ${symbol}`, ariaLabel: `Remove ${symbol}` });

@@ -6,11 +6,14 @@
   const PING_EVERY = 5_000;
   // A ping unanswered this long means the connection is dead, though TCP may take minutes to notice.
   const PING_PATIENCE = 10_000;
+  // A heartbeat this late: the computer slept, and the connection most likely did not survive it. Then an answer is due at once.
+  const SLEPT = 20_000;
+  const AWAKE_PATIENCE = 2_000;
   const BACKOFF_FIRST = 250;
   const BACKOFF_MOST = 10_000;
   const UNAUTHORIZED = 4401;
   // Only these are numbered without holes from the server's side; a ticker may be dropped for a newer one.
-  const COUNTED = new Set(['trade', 'candle']);
+  const COUNTED = new Set(['trade', 'candle', 'indicator']);
 
   const keyOf = (type, symbol, timeframe) => `${type}|${symbol || ''}|${timeframe || ''}`;
 
@@ -27,6 +30,7 @@
       this.offsets = [];
       this.pingSent = 0;
       this.ws = null;
+      this.beat = Date.now();
       setInterval(() => this.heartbeat(), PING_EVERY);
       addEventListener('online', () => this.reconnectNow());
       addEventListener('offline', () => this.state === 'open' && this.lost());
@@ -131,7 +135,24 @@
       if (this.state === 'waiting') this.connect();
     }
 
+    /** Back from wherever the page was: connect, or see within a moment whether the connection still is one. */
+    awake() {
+      this.reconnectNow();
+      if (this.state !== 'open') return;
+      const { ws } = this;
+      this.pingSent = performance.now();
+      this.send({ action: 'ping' });
+      setTimeout(() => {
+        if (this.ws !== ws || !this.pingSent) return;
+        this.lost();
+        this.reconnectNow();
+      }, AWAKE_PATIENCE);
+    }
+
     heartbeat() {
+      const late = Date.now() - this.beat > SLEPT; // the wall clock goes on while a computer sleeps
+      this.beat = Date.now();
+      if (late && !document.hidden) return void this.awake();
       if (this.state !== 'open') return;
       const now = performance.now();
       if (this.pingSent) {
@@ -151,8 +172,10 @@
       if (!channel) return undefined;
       const { seq } = envelope;
       if (Number.isInteger(seq)) {
-        if (COUNTED.has(type) && channel.seq !== null && seq > channel.seq + 1) this.gap(channel);
-        if (channel.seq === null || seq > channel.seq) channel.seq = seq;
+        const counted = COUNTED.has(type) && channel.symbol !== '*'; // each symbol has numbers of its own
+        // Too high: some were missed. Too low: Redis lost its memory and counts anew.
+        if (counted && channel.seq !== null && (seq > channel.seq + 1 || seq < channel.seq)) this.gap(channel);
+        channel.seq = counted ? seq : Math.max(seq, channel.seq || 0);
       }
       channel.handlers.forEach((handler) => handler.message(data, envelope));
       return undefined;

@@ -47,6 +47,7 @@
       if (text === this.shown) return;
       this.shown = text;
       this.banner.replaceChildren(...lines.map((line) => notice(...line)));
+      if (source === SOURCES.replay && CV.theme.page() === 'terminal') this.banner.firstChild.append(steering());
     }
   }
 
@@ -59,6 +60,14 @@
       Object.assign(document.createElement('span'), { textContent: body }),
     );
     return line;
+  }
+
+  /** A recording goes on at its own pace; what it has told so far can be paused, scrubbed and played at any. */
+  function steering() {
+    const button = Object.assign(document.createElement('button'), { type: 'button', className: 'steer', textContent: 'Steer it' });
+    button.title = 'Play what has been recorded with pause, steps, a slider and up to 100 times the speed';
+    button.addEventListener('click', () => CV.app.steer());
+    return button;
   }
 
   CV.Status = Status;

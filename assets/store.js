@@ -12,6 +12,9 @@
   // A candle closes within a second of its window. One that has a successor and is still open was missed: the page loaded it before
   // its subscription stood, or lost the connection before that was confirmed.
   const CLOSES_WITHIN = 3_000;
+  // A candle is on the socket before it is in the database. One that closed just before a subscription stood is with neither answer,
+  // so whatever was asked for on a new subscription is asked for once more.
+  const STORED_WITHIN = 3_000;
   const LOOKED_BACK = 50; // bars
   const RETRY_FIRST = 1_000;
   const RETRY_MOST = 15_000;
@@ -45,10 +48,10 @@
 
     start() {
       const { symbol, timeframe, socket } = this;
-      const refill = () => this.refill();
+      const missed = () => this.missed();
       this.ends = [
-        socket.subscribe({ type: 'trade', symbol }, (trade) => this.onTrade(trade), refill),
-        socket.subscribe({ type: 'candle', symbol, timeframe, forming: true }, (candle) => this.onCandle(candle), refill),
+        socket.subscribe({ type: 'trade', symbol }, (trade) => this.onTrade(trade), missed),
+        socket.subscribe({ type: 'candle', symbol, timeframe, forming: true }, (candle) => this.onCandle(candle), missed),
       ];
       this.load();
     }
@@ -58,6 +61,7 @@
       this.abort.abort();
       clearTimeout(this.timer);
       clearTimeout(this.settling);
+      clearTimeout(this.again);
       this.changed = () => {};
     }
 
@@ -95,6 +99,7 @@
         this.setState(this.bars.length ? 'ready' : 'empty');
         this.changed('all');
         this.settle();
+        this.lookAgain(this.whole());
       } catch (error) {
         if (error.name === 'AbortError') return;
         const wait = Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.retries++);
@@ -184,17 +189,35 @@
       }
     }
 
-    /** Messages were missed: fetch from the last bar known to be whole. */
-    async refill() {
+    /** Messages were missed: fetch what they said. */
+    missed() {
+      const since = this.whole();
+      this.refill(since);
+      this.lookAgain(since);
+    }
+
+    lookAgain(since) {
+      if (this.replay) return;
+      clearTimeout(this.again);
+      this.again = setTimeout(() => this.refill(since), STORED_WITHIN);
+    }
+
+    /** Time of the newest bar that is known to be whole, with all before it; undefined while there is none. */
+    whole() {
+      const bar = this.bars[Math.max(0, this.firstOpen() - 1)];
+      return bar && bar.t;
+    }
+
+    /** Fetch from `since` on. */
+    async refill(since = this.whole()) {
       if (this.state === 'loading') return;
       if (this.state !== 'ready') {
         this.load();
         return;
       }
       if (!this.live) return; // whoever comes back fetches them
-      const from = Math.max(0, this.firstOpen() - 1);
       try {
-        const rows = await this.fetch({ start_time: CV.rest.iso(this.bars[from].t), limit: OLDER_PAGE, order: 'asc' });
+        const rows = await this.fetch({ start_time: CV.rest.iso(since), limit: OLDER_PAGE, order: 'asc' });
         if (rows.length >= OLDER_PAGE) {
           await this.load();
           return;
@@ -203,7 +226,7 @@
         this.changed('all');
         this.settle();
       } catch (error) {
-        if (error.name !== 'AbortError') this.timer = setTimeout(() => this.refill(), RETRY_FIRST);
+        if (error.name !== 'AbortError') this.timer = setTimeout(() => this.refill(since), RETRY_FIRST);
       }
     }
 

@@ -7,6 +7,8 @@
   const AFTER_CLOSE = 700; // ms until a bar that closed is stored, and can be computed with
   const PAUSE = 250; // ms in which several pages of older bars count as one
   const RETRY = 5_000;
+  const FEW = 5; // bars that closed one after the other
+  const STORED_WITHIN = 3_000;
   const NOT_FIGURES = new Set(['time', 'exchange', 'symbol', 'timeframe', 'indicator_type', 'created_at', 'type', 'closed', 'outputs']);
   // Directions and strengths, which have no place on the scale of the rest.
   const UNDRAWN = {
@@ -21,13 +23,14 @@
       this.columns = entry.outputs.map((output) => output.name).filter((name) => !(UNDRAWN[entry.name] || []).includes(name));
       this.figures = new Map(); // time → {column: figure}
       this.error = '';
-      this.loaded = 0; // closed bars for which figures were asked, from this one on
+      this.closed = 0; // closed bars of the series, when it was last looked at
       this.first = 0;
+      this.owed = 0; // of them, those that came since all figures were here
       this.abort = new AbortController();
       this.live = entry.streamed && !Object.keys(params).length && !series.replay;
       if (this.live) {
         const { symbol, timeframe } = series;
-        this.end = socket.subscribe({ type: 'indicator', symbol, timeframe, forming: true }, (data) => this.hear(data), () => this.load());
+        this.end = socket.subscribe({ type: 'indicator', symbol, timeframe, forming: true }, (data) => this.hear(data), () => this.missed());
       }
       this.bars();
     }
@@ -35,6 +38,7 @@
     stop() {
       this.abort.abort();
       clearTimeout(this.timer);
+      clearTimeout(this.again);
       if (this.end) this.end();
       this.changed = () => {};
     }
@@ -58,19 +62,33 @@
     bars() {
       const { bars } = this.series;
       const closed = bars.reduce((count, bar) => count + (bar.closed ? 1 : 0), 0);
-      if (!closed || (closed === this.loaded && bars[0].t === this.first)) return;
-      const few = closed > this.loaded && closed - this.loaded < 5 && bars[0].t === this.first;
-      Object.assign(this, { loaded: closed, first: bars[0].t });
+      if (!closed || (closed === this.closed && bars[0].t === this.first)) return;
+      const more = closed > this.closed && bars[0].t === this.first ? closed - this.closed : Infinity;
+      Object.assign(this, { closed, first: bars[0].t });
       // The socket brings what closes now; whatever else is asked for.
-      if (few && this.live) return;
+      if (this.live && more < FEW) return;
+      this.owed += more; // many may come one by one, after a pause
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.load(few ? 8 : undefined), few ? AFTER_CLOSE : PAUSE);
+      this.timer = setTimeout(() => this.load(), this.owed < FEW ? AFTER_CLOSE : PAUSE);
     }
 
-    /** Figures of the bars there are, newest first, or of the `newest` few. */
-    async load(newest) {
+    /** Messages were missed. Figures are on the socket before they are stored: ask now, and again when they are. */
+    missed() {
+      const all = () => {
+        this.owed = Infinity;
+        this.load();
+      };
+      all();
+      clearTimeout(this.again);
+      this.again = setTimeout(all, STORED_WITHIN);
+    }
+
+    /** Figures of the bars there are, newest first; if only the last few are owed, theirs. */
+    async load() {
       const { symbol, timeframe, last } = this.series;
       if (!last) return;
+      const { owed } = this;
+      const newest = owed < FEW ? 2 * FEW : 0;
       const asked = newest ? null : (this.asked = {});
       try {
         let end = last.closed ? last.t : last.t - 1;
@@ -84,11 +102,12 @@
           this.changed();
         }
         for (const t of this.figures.keys()) if (t < start) this.figures.delete(t);
+        this.owed = this.owed === owed ? 0 : this.owed - owed;
         this.error = '';
       } catch (error) {
         if (error.name === 'AbortError') return;
         this.error = error.message;
-        if (error.status !== 400) this.timer = setTimeout(() => this.load(newest), RETRY);
+        if (error.status !== 400) this.timer = setTimeout(() => this.load(), RETRY);
       }
       this.changed();
     }

@@ -106,3 +106,51 @@ def test_replay(stack: Stack, terminal: Terminal) -> None:
     page.wait_for_selector("#book")
     terminal.until("CV.app.series.last.t + 300000 > CV.app.socket.now() - 5000")
     assert "replay" not in page.url
+
+
+def test_a_range_with_another_symbol_beside_it(stack: Stack, terminal: Terminal) -> None:
+    begun = int(time.time() // 60 - 60) * MINUTE
+    until = begun + 3 * MINUTE
+    page = terminal.open("/t/BTC-USDT?compare=ETH-USDT").page
+    page.keyboard.press("g")
+    for field, at in (("Date and time", begun), ("End of the replay", until)):
+        page.fill(f"#dates [aria-label='{field}']", datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M"))
+    page.click("#dates >> text=Replay from here")
+    terminal.ready()
+    other = "CV.app.compare.lines[0].series"
+    terminal.until(f"{other}.state === 'ready' && {other}.last.t === {begun - MINUTE}")
+    assert terminal.value("Number(document.querySelector('#replay input').max)") == until
+    page.select_option("#replay select", "50")
+    page.click("#replay .play")
+    page.wait_for_selector("#replay >> text=The end of the range")
+    assert terminal.value("[CV.app.replay.clock, CV.app.replay.playing]") == [until, False]
+    for series, symbol in (("CV.app.series", "BTC/USDT"), (other, "ETH/USDT")):
+        shown = SHOWN.replace("CV.app.series", series)
+        terminal.until(f"{series}.last.t === {until - MINUTE}")
+        _agree(terminal.value(shown), _stored(stack, symbol))
+    # Back by a pull of the slider, and the link has all of it.
+    page.evaluate(
+        f"((scrub) => {{ scrub.value = {begun + MINUTE}; scrub.dispatchEvent(new Event('change')); }})"
+        "(document.querySelector('#replay input'))"
+    )
+    terminal.until(f"CV.app.series.state === 'ready' && CV.app.series.last.t === {begun}")
+    page.reload()
+    terminal.ready()
+    assert terminal.value("[CV.app.replay.from, CV.app.replay.until]") == [begun, until]
+
+
+def test_a_recording_is_steered(stack: Stack, terminal: Terminal) -> None:
+    """All that it has told so far, from its first candle."""
+    status = {"exchange": {"source": "replay"}, "workers": {}}
+    terminal.page.route("**/api/v1/status", lambda route: route.fulfill(json={"success": True, "data": status}))
+    page = terminal.open("/t/BTC-USDT?tf=5s").page
+    page.click("#banner >> text=Steer it")
+    first = stack.api("crypto/data", symbol="BTC/USDT", interval="5s", start_time="1970-01-01T00:00:00Z", limit=1)[0]
+    begun = int(datetime.fromisoformat(first["window_start"]).timestamp() * 1000)
+    terminal.until("CV.app.replay && CV.app.replay.playing")
+    assert terminal.value("CV.app.replay.from") == begun
+    page.select_option("#replay select", "100")
+    terminal.until(f"CV.app.series.last && CV.app.series.last.t >= {begun} + 60000")
+    starts = terminal.value("CV.app.series.bars.map((bar) => bar.t)")
+    assert starts[0] == begun
+    assert starts == sorted(set(starts))

@@ -1,8 +1,6 @@
 """The terminal page in a browser, on the running stack."""
 
-import os
 import re
-import signal
 import time
 from typing import Any
 
@@ -198,38 +196,6 @@ def test_a_candle_whose_close_was_missed_is_asked_for(terminal: Terminal) -> Non
     terminal.until(f"((bar) => bar.closed && bar.v === {volume})(CV.app.series.bars.find((bar) => bar.t === {start}))")
 
 
-def test_it_comes_back_when_the_server_does(stack: Stack, terminal: Terminal) -> None:
-    terminal.open("/t/BTC-USDT?tf=5s")
-    terminal.page.wait_for_selector("#terminal[data-connection=live]")
-    pid = stack.up.pid("web")
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    terminal.page.wait_for_selector("#terminal[data-connection=lost]")
-    assert "Prices are" in terminal.text("#chart-stale")
-    terminal.page.wait_for_selector("#terminal[data-connection=live]")
-    assert not terminal.page.is_visible("#chart-stale")
-    painted = terminal.value("CV.paints.length")
-    terminal.until(f"CV.paints.length > {painted}")
-
-    def difference() -> list[Any]:
-        """Candles that differ between chart and store, by start: a hole, a half one, one too many."""
-        bars = terminal.value("CV.app.series.bars.slice(-13, -1)")
-        shown = {_iso(bar["t"]): [bar[key] for key in "ohlcv"] for bar in bars}
-        rows = stack.api("crypto/data", symbol="BTC/USDT", interval="5s", limit=40)
-        stored = {
-            row["window_start"][:19]: [row[key] for key in ("open", "high", "low", "close", "volume")] for row in rows
-        }
-        return [
-            (start, shown.get(start), stored.get(start))
-            for start in shown.keys() | stored.keys()
-            if min(shown) <= start <= max(shown) and shown.get(start) != stored.get(start)
-        ]
-
-    # What happened meanwhile is caught up with.
-    assert eventually(lambda: not difference(), 15, 1.0), difference()
-    terminal.problems.clear()  # refused connections are what it is about
-
-
 def test_the_banner_says_that_the_market_is_simulated(terminal: Terminal) -> None:
     terminal.open()
     assert "Simulated market" in terminal.text("#banner")
@@ -364,10 +330,6 @@ def _hex(text: str) -> list[float]:
 def _number(value: float) -> str:
     """As the terminal writes a price of two digits."""
     return f"{value:,.2f}".replace(",", "\u202f")
-
-
-def _iso(ms: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms / 1000))
 
 
 def _drag(terminal: Terminal, start: int, end: int) -> None:
