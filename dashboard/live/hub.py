@@ -112,6 +112,7 @@ class Hub:
         self._delivered_by_gone = 0
         self._connections = 0
         self._last_broadcast = 0
+        self._queued = 0  # messages since the writers had their turn
         #: (epoch, seq) of the newest article that came by.
         self.newest_news = ("", 0)
 
@@ -170,6 +171,7 @@ class Hub:
         if channel == articles.CHANNEL:
             self._publish_news(payload)
             return
+        self._make_way(min(SLICE, len(payload.messages)))
         recipients = self._recipients(channel, payload.forming)
         if not recipients:
             return
@@ -177,7 +179,7 @@ class Hub:
         droppable = payload.forming or type_ in NEWEST_ONLY
         for start in range(0, len(payload.messages), SLICE):
             if start:
-                self._pause()
+                self._make_way(min(SLICE, len(payload.messages) - start))
             now = self._last_broadcast = now_ms()
             first = payload.first_seq + start
             # A forming candle carries the newest seq of its channel, and counts nothing up.
@@ -201,8 +203,7 @@ class Hub:
         """Each article goes to its own readers."""
         keys = [key for key in self._index if key.type == "news"]
         for n, data in enumerate(payload.messages):
-            if n and n % SLICE == 0:
-                self._pause()
+            self._make_way(1)
             seq = payload.first_seq + n
             self.newest_news = (payload.epoch, seq)
             named = articles.coins(data) if keys else frozenset()
@@ -220,6 +221,14 @@ class Hub:
             piece = Piece([protocol.message("news", data, now, seq)])
             for client in readers:
                 client.put(piece)
+
+    def _make_way(self, count: int) -> None:
+        """Let the writers run before `count` more would be over half a queue. What many channels bring at once is one burst to a
+        client that hears all of them."""
+        if self._queued + count > SLICE:
+            self._pause()
+            self._queued = 0
+        self._queued += count
 
     def _above(
         self,
@@ -251,9 +260,6 @@ class Hub:
 def _keys(channel: str) -> tuple[Key, ...]:
     """The subscriptions that a channel's messages answer."""
     type_, symbol, timeframe = channel.split("|")
-    if type_ == "alert":
-        # There the owner stands in the place of the timeframe: whatever is asked for, it is never everybody's.
-        return (Key(type_, symbol, timeframe), Key(type_, "", timeframe))
     return (
         Key(type_, symbol, timeframe),
         Key(type_, symbol, ""),

@@ -87,6 +87,17 @@ def test_seq_counts_on_over_slices() -> None:
     assert max(turns) <= QUEUE, "a burst fills nobody's queue who reads"
 
 
+def test_a_burst_over_many_channels_fills_no_queue_of_a_client_of_all_who_reads() -> None:
+    hub = Hub(lambda: None)
+    everything = client(hub, Key("trade", "", ""))
+    got: list[int] = []
+    hub._pause = lambda: got.extend(seqs(everything))  # the writer's turn
+    for n in range(40):
+        hub.publish(f"trade|C{n}/USDT|", numbered(n * 50, 50))
+    assert got + seqs(everything) == list(range(2000))
+    assert not everything.overflowed
+
+
 def test_nothing_old_after_a_subscription_was_answered() -> None:
     hub = Hub(lambda: None)
     one = client(hub, TRADES)
