@@ -20,15 +20,15 @@ from pipeline.followed import Followed
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
 from pipeline.store.aftermath import Aftermath
-from pipeline.store.alerts import Alerts
 from pipeline.store.articles import ArticleReader
 from pipeline.store.cold import Cold
 from pipeline.store.engine import engine
 from pipeline.store.moods import Moods
 from pipeline.store.read import Reader
-from pipeline.store.session import Session
 
 _KEY: Final = "SERVICES"
+#: A question takes a millisecond: a thousand clients that subscribe at once wait for these rather than connect a thousand times.
+_REDIS_CONNECTIONS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class Services:
     series: Series
     indicators: IndicatorSeries
     articles: ArticleReader
-    alerts: Alerts
     moods: Moods
     aftermath: Aftermath
     gauges: Gauges
@@ -56,7 +55,15 @@ class Services:
 def mount(server: Flask, settings: Settings) -> None:
     """Nothing connects before the first use."""
     # An answer that takes longer than this is an answer that nobody waits for; the caller hears NOT_READY.
-    client = redis.Redis.from_url(settings.redis_url, socket_timeout=5, socket_connect_timeout=2)
+    client = redis.Redis.from_pool(
+        redis.BlockingConnectionPool.from_url(
+            settings.redis_url,
+            max_connections=_REDIS_CONNECTIONS,
+            timeout=5,
+            socket_timeout=5,
+            socket_connect_timeout=2,
+        )
+    )
     live = LiveReader(client)
     pool = engine(settings.database_url)
     reader = Reader(pool, Cold(settings.cold_url, pool, _aside) if settings.cold_url else None)
@@ -69,7 +76,6 @@ def mount(server: Flask, settings: Settings) -> None:
         Series(reader, live, hot),
         IndicatorSeries(reader),
         ArticleReader(pool),
-        Alerts(Session(settings.database_url)),
         moods,
         Aftermath(pool),
         Gauges(reader, moods),
