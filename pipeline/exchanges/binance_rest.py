@@ -97,9 +97,9 @@ class BinanceRest:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def now(self) -> int:
-        """The exchange's clock, ms; never ahead of it."""
-        if time.monotonic() - self._skew_at > CLOCK_AGE:
+    async def now(self, age: float = CLOCK_AGE) -> int:
+        """The exchange's clock, ms; ahead of it only by what it fell behind since we asked, at most `age` seconds ago."""
+        if time.monotonic() - self._skew_at > age:
             answer = _decoded(_clock, await self._get("/api/v3/time"))
             # Measured after the answer travelled back, so that the clock we keep is behind by the travel, never ahead.
             self._skew = answer.serverTime - time.time_ns() // 1_000_000
@@ -141,6 +141,9 @@ class BinanceRest:
     async def klines(self, symbol: str, timeframe: str, limit: int, end: int | None) -> list[Candle]:
         length = TIMEFRAMES[timeframe]
         now = await self.now()
+        if end is None or end > now - CLOCK_AGE * 1000:
+            # An exchange that stands still, or a clock of ours that is set: what has not ended there must not be called closed.
+            now = await self.now(SETTLING / 1000)
         last = (now if end is None else min(end - 1, now)) // length * length  # start of the newest window asked for
         first = last - (limit - 1) * length
         # Binance has no 5s klines: they are rolled up from its 1s ones.

@@ -27,6 +27,7 @@ class Api(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = 200
+        self.now = NOW
         self.headers: dict[str, str] = {}
         self.calls: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -51,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def time(self, query: dict[str, str]) -> tuple[int, Any]:
-        return 200, {"serverTime": NOW}
+        return 200, {"serverTime": self.server.now}
 
     def klines(self, query: dict[str, str]) -> tuple[int, Any]:
         step = {"1s": 1000, "1m": 60_000}[query["interval"]]
@@ -138,6 +139,22 @@ def test_candles_before_an_instant(api: Api) -> None:
     end = NOW // 60_000 * 60_000 - 600_000
     candles: list[Candle] = ask(api, "klines", "BTC/USDT", "1m", 2, end)
     assert [candle.window_end for candle in candles] == [end - 60_000, end]
+
+
+def test_a_window_is_not_closed_by_an_old_measure_of_the_clock(api: Api) -> None:
+    async def ask() -> tuple[list[Candle], list[Candle]]:
+        rest = BinanceRest(api.url)
+        before = await rest.klines("BTC/USDT", "5s", 2, None)
+        rest._skew_at -= 3  # three seconds later
+        api.now = NOW - 3000  # it has been standing still
+        after = await rest.klines("BTC/USDT", "5s", 2, NOW)
+        await rest.close()
+        return before, after
+
+    before, after = asyncio.run(ask())
+    ended = NOW // 5000 * 5000
+    assert {c.window_end: c.closed for c in before}[ended]
+    assert not {c.window_end: c.closed for c in after}[ended]
 
 
 def test_more_candles_than_one_call_gives(api: Api) -> None:
