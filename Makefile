@@ -17,7 +17,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench drill lint shots docs reference release audit install chromium servers kafka timescale helm compose site clean
+.PHONY: help run test bench drill soak lint shots docs reference release audit install chromium servers kafka timescale helm compose site clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ bench: install chromium ## throughput and tick-to-paint, measured on this machin
 
 drill: install ## kill and stall everything under load, then count every trade (ARGS="--seed 7 --seconds 600 --rate 5000")
 	$(BIN)/python -m tests.drill $(ARGS)
+
+soak: install ## half an hour of steady load: nothing may grow, slow down or be lost (ARGS="--minutes 30 --rate 5000 --clients 200 --seed 7")
+	$(BIN)/python -m tests.soak $(ARGS)
 
 lint: install ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -3,7 +3,6 @@
 from flask import Flask
 
 from dashboard.api import (
-    alerts,
     auth,
     cors,
     crypto,
@@ -26,7 +25,6 @@ from dashboard.api import (
 def mount(server: Flask) -> None:
     """Add every route to `server`. Its `config` holds what they use (dashboard.app)."""
     for blueprint in (
-        alerts.routes,
         auth.routes,
         crypto.routes,
         export.routes,

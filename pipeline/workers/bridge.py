@@ -27,6 +27,8 @@ from pipeline.trade_messages import relayed
 from pipeline.wire import read, read_trade
 
 GROUP: Final = "cryptoviz-bridge"
+#: Messages published at once, at most.
+BATCH: Final = 5_000
 #: History that the exchange hands over is for the database; only the candles that a screen may show as its newest are pushed.
 _RECENT_WINDOWS: Final = 3
 
@@ -53,7 +55,7 @@ def run(settings: Settings, stop: Event) -> None:
             sent, reported = 0, time.monotonic()
             while not stop.is_set():
                 pulse.at("reading the bus")
-                messages = patient_bus(subscription.poll, 0.5, 5_000)
+                messages = patient_bus(subscription.poll, 0.5, BATCH)
                 if messages:
                     batches = batch(messages)
                     places = {f"{topic}:{number}": at for (topic, number), at in subscription.positions().items()}

@@ -1,6 +1,5 @@
 """One drill: a market, the whole terminal as a user starts it, harm by seed, and the reckoning."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from math import inf
@@ -11,15 +10,14 @@ import httpx
 import psycopg2
 
 from pipeline.store.engine import dsn
+from tests.drill.freshness import Freshness
 from tests.drill.harm import Done, Harm
-from tests.drill.truth import Verdict, compare
+from tests.drill.truth import Verdict, compare, first_stored
 from tests.stack import Market, Up, eventually
 
 SYMBOLS: Final = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
 #: Seconds at the end of the traffic without new harm: a market that stops in the middle of a repair is another test's business.
 QUIET: Final = 10.0
-#: Stored data this much behind the market (s) is not fresh.
-_FRESH: Final = 2.0
 
 
 class Event(NamedTuple):
@@ -93,8 +91,8 @@ def _drill(
     def connect() -> Any:
         return psycopg2.connect(database, connect_timeout=2, options="-c timezone=UTC")
 
-    firsts = {symbol: _first(connect, symbol) for symbol in symbols}
-    freshness = _Freshness(connect, symbols)
+    firsts = {symbol: first_stored(connect, symbol) for symbol in symbols}
+    freshness = Freshness(connect, symbols)
     freshness.start()
     harm = Harm(up, market, seed)
     done: list[Done] = []
@@ -133,74 +131,12 @@ def _drill(
     return Report([Event(d.at - begin, d.what, freshness.recovery(d)) for d in done], verdicts, ledger, settled)
 
 
-def _first(connect: Callable[[], Any], symbol: str) -> int:
-    """The id with which storing of a symbol began: nothing was harmed yet, so nothing before it will come."""
-
-    def look() -> int:
-        connection = connect()
-        with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT min(trade_id::bigint) FROM trades WHERE symbol = %s", [symbol])
-            row = cursor.fetchone()
-        connection.close()
-        return int(row[0] or 0)
-
-    found = eventually(look, 60)
-    assert found, f"no trade of {symbol} was ever stored"
-    return found
-
-
 def _ledger(up: Up) -> list[dict[str, Any]]:
     try:
         answer = httpx.get(f"{up.url}/api/v1/quality", params={"limit": 100}, timeout=10).json()
     except (httpx.HTTPError, ValueError):
         return []
     return list(answer.get("data") or [])
-
-
-class _Freshness(threading.Thread):
-    """How far what is stored lies behind the clock, four times a second."""
-
-    def __init__(self, connect: Callable[[], Any], symbols: Sequence[str]) -> None:
-        super().__init__(name="freshness", daemon=True)
-        self._connect = connect
-        self._symbols = symbols
-        self._over = threading.Event()
-        self._samples: list[tuple[float, float]] = []
-
-    def run(self) -> None:
-        connection: Any = None
-        while not self._over.wait(0.25):
-            try:
-                connection = connection or self._connect()
-                with connection, connection.cursor() as cursor:
-                    cursor.execute(
-                        "SELECT max(extract(epoch FROM (SELECT now() - event_ts FROM trades WHERE exchange = 'BINANCE' AND symbol = s "
-                        "ORDER BY event_ts DESC LIMIT 1))) FROM unnest(%s) AS s",
-                        [list(self._symbols)],
-                    )
-                    behind = float(cursor.fetchone()[0])
-            except psycopg2.Error:
-                if connection is not None:
-                    connection.close()
-                connection, behind = None, float("inf")
-            self._samples.append((time.monotonic(), behind))
-        if connection is not None:
-            connection.close()
-
-    def stop(self) -> None:
-        self._over.set()
-        self.join(20)
-
-    def recovery(self, done: Done) -> float:
-        """0 when data stayed fresh until something else could have been the reason."""
-        after = [(at, behind) for at, behind in self._samples if at >= done.at]
-        late = next((at for at, behind in after if behind > _FRESH and at < done.until + 3), None)
-        if late is None:
-            return 0.0
-        fresh = next(
-            (at for at, behind in after if at > max(late, done.until) and behind <= _FRESH), self._samples[-1][0]
-        )
-        return fresh - done.at
 
 
 def _sentence(v: Verdict) -> str:

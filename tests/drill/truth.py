@@ -61,6 +61,22 @@ class Windows:
         }
 
 
+def first_stored(connect: Callable[[], Any], symbol: str) -> int:
+    """The id with which storing of a symbol began: nothing was harmed yet, so nothing before it will come."""
+
+    def look() -> int:
+        connection = connect()
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT min(trade_id::bigint) FROM trades WHERE symbol = %s", [symbol])
+            row = cursor.fetchone()
+        connection.close()
+        return int(row[0] or 0)
+
+    found = eventually(look, 60)
+    assert found, f"no trade of {symbol} was ever stored"
+    return found
+
+
 def compare(url: str, connect: Callable[[], Any], symbol: str, first: int, patience: float) -> Verdict:
     """Wait up to `patience` seconds for what is on its way, then compare. `first`: the id with which storing began."""
     plain = symbol.replace("/", "")
