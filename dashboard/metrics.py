@@ -1,5 +1,7 @@
 """`/metrics`: this web process, and what every worker says of itself, in Prometheus' text format.
 
+One process serves a port (dashboard.server), so what is counted here is all there is; each replica is asked by itself.
+
 Labels are bounded: routes are the rules of the URL map, never paths; workers and series are what runs.
 """
 
@@ -14,7 +16,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Histogram,
-    ProcessCollector,
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -22,7 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from dashboard.hot import HotCandles
 from dashboard.live.hub import Hub
 from dashboard.services import services
-from pipeline import status
+from pipeline import exposition, metrics, status
 from pipeline.clock import now_ms
 
 #: Seconds; from an answer out of the cache to a page of 10 000 rows.
@@ -136,15 +137,17 @@ class Cache:
 
 
 def mount(server: Flask, hub: Hub) -> None:
-    registry = CollectorRegistry()
+    metrics.begin("web")
+    metrics.DROPPED.add(0)
+    metrics.SOCKETS_CLOSED.add(0, "1013")
+    registry = exposition.registry()
     web = Web(registry)
     registry.register(Pipeline(services(server).redis))
     registry.register(Live(hub))
     registry.register(Cache(services(server).hot))
-    ProcessCollector(registry=registry)
     server.before_request(web.began)
     server.after_request(web.answered)
 
     @server.get("/metrics")
-    def metrics() -> Response:
+    def prometheus() -> Response:
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import alive
+from pipeline import alive, metrics
 from pipeline.access.command import users
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, load
@@ -319,6 +319,11 @@ def _work(name: str, module: str, **overrides: object) -> None:
     settings = load(**overrides)
     _set_up_logs(settings, name)
     alive.keep(settings.alive)
+    metrics.begin(name)
+    if settings.metrics_port and name != "web":
+        from pipeline import exposition
+
+        exposition.serve(settings)
     stop = stopped_by_signals()
     worker = importlib.import_module(module)
     # Nor afterwards: messages hold no cycles, and a look a hundred times a second took the collector a fifth of its time (py-spy,

@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
+from pipeline import metrics
 from pipeline.backoff import Backoff
 
 #: Seconds. Long enough not to hammer a server that starts, short enough that nobody waits once it is back.
@@ -38,6 +39,7 @@ class Retry:
         self._errors = errors
         self._stop = stop
         self._waiting = waiting
+        metrics.RETRIES.add(0, what)
 
     def __call__(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         backoff = Backoff(_FIRST, _LONGEST)
@@ -46,6 +48,7 @@ class Retry:
                 return call(*args, **kwargs)
             except self._errors as error:
                 delay = backoff.next()
+                metrics.RETRIES.add(1, self._what)
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 log.warning("waiting", what=self._what, error=reason, again_in=round(delay, 1))
                 self._waiting(f"{self._what}: {reason}")

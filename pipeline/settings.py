@@ -153,7 +153,8 @@ class Settings(BaseSettings):
         SecretStr(""), description="Signs the tokens of those who are logged in; at least 32 characters, by chance."
     )
     metrics_token: SecretStr = Field(
-        SecretStr(""), description="Bearer token with which Prometheus may read `/metrics` when access is on."
+        SecretStr(""),
+        description="Bearer token with which Prometheus may read `/metrics`, of the web server when access is on, and of workers.",
     )
     rate_limit: int = Field(
         1200, ge=1, le=1_000_000, description="REST calls a minute of each user and of each key, when access is on."
@@ -161,6 +162,15 @@ class Settings(BaseSettings):
 
     # House
     data: Path = Field(Path("data"), description="Folder of the embedded servers; kept between runs.")
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of a worker's own `/metrics`. Anything but loopback needs `metrics_token`."
+    )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port of a worker's own `/metrics`; 0 for none. Not of `up` and of the web server, whose `/metrics` is on `port`.",
+    )
     alive: str = Field(
         "", description="File that a worker touches while it makes progress, for health checks; empty for none."
     )

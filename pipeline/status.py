@@ -10,7 +10,7 @@ import msgspec
 import redis
 import structlog
 
-from pipeline import alive
+from pipeline import alive, metrics
 from pipeline.clock import now_ms
 
 KEY: Final = "status"
@@ -41,6 +41,8 @@ def connect(redis_url: str) -> redis.Redis:
 def report(client: redis.Redis, worker: str, state: State, detail: str = "", **facts: str | int | float | bool) -> None:
     """Say it, best effort: a worker never fails because nobody listens. Whoever reports makes progress."""
     alive.beat()
+    if worker == metrics.worker() and state in ("running", "finished"):
+        metrics.PROGRESS.set(now_ms() / 1000)
     _say(client, worker, state, detail, facts)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from dashboard.live import articles, protocol
 from dashboard.live.protocol import NEWEST_ONLY, Key
+from pipeline import metrics
 from pipeline.clock import now_ms
 from pipeline.live import Payload
 
@@ -25,13 +26,16 @@ MOST_SUBSCRIPTIONS: Final = 1024
 
 
 class Piece:
-    """What waits in queues: some messages of one channel, shared by all who get them."""
+    """What waits in queues: some messages of one channel, shared by all who get them. `at`: when the first of them, a trade, was made
+    (Unix ms); 0 for what is no trade.
+    """
 
-    __slots__ = ("_frames", "droppable", "messages")
+    __slots__ = ("_frames", "at", "droppable", "messages")
 
-    def __init__(self, messages: Sequence[bytes], droppable: bool = False) -> None:
+    def __init__(self, messages: Sequence[bytes], droppable: bool = False, at: int = 0) -> None:
         self.messages = messages
         self.droppable = droppable
+        self.at = at
         self._frames = b""
 
     def frames(self) -> bytes:
@@ -58,6 +62,8 @@ class Client:
         self.waiting = 0  # messages in the queue
         self.overflowed = False
         self.delivered = 0
+        #: When the oldest trade that was taken last was made, Unix ms; 0 for none.
+        self.taken_at = 0
         self.subscriptions: dict[Key, dict[str, str]] = {}
         #: Channel → (epoch, seq): newer ones only are for this client; older ones it was already given.
         self.floors: dict[str, tuple[str, int]] = {}
@@ -82,6 +88,7 @@ class Client:
         for piece in self.queue:
             if piece.droppable and self.waiting > QUEUE:
                 self.waiting -= len(piece.messages)
+                metrics.DROPPED.add(len(piece.messages))
             else:
                 kept.append(piece)
         self.queue = kept
@@ -97,6 +104,7 @@ class Client:
         else:
             frames = b"".join([piece.frames() for piece in self.queue])
         self.delivered += self.waiting
+        self.taken_at = self.queue[0].at if self.queue else 0
         self.queue.clear()
         self.waiting = 0
         return frames
@@ -188,7 +196,7 @@ class Hub:
                 for i, data in enumerate(payload.messages[start : start + SLICE])
             ]
             self._broadcast += len(messages)
-            piece = Piece(messages, droppable)
+            piece = _piece(type_, messages, droppable)
             for client in recipients:
                 if channel in client.passed and not payload.forming:
                     client.passed[channel] = (payload.epoch, first + len(messages) - 1)
@@ -246,7 +254,7 @@ class Hub:
         if new:
             # Redis publishes in order: nothing older comes any more.
             del client.floors[channel]
-            client.put(Piece(new, droppable))
+            client.put(_piece(channel.partition("|")[0], new, droppable))
 
     def _recipients(self, channel: str, forming: bool) -> Iterable[Client]:
         found: set[Client] = set()
@@ -255,6 +263,10 @@ class Hub:
                 if wants_forming or not forming:
                     found.add(client)
         return found
+
+
+def _piece(type_: str, messages: Sequence[bytes], droppable: bool) -> Piece:
+    return Piece(messages, droppable, protocol.traded(messages[0]) if type_ == "trade" else 0)
 
 
 def _keys(channel: str) -> tuple[Key, ...]:

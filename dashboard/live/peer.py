@@ -15,6 +15,7 @@ from dashboard.live.hub import MOST_SUBSCRIPTIONS, SLICE, Client, Hub
 from dashboard.live.protocol import Authenticate, BadRequest, Key, ListSubscriptions, Ping, Subscribe
 from dashboard.live.redis_bridge import RedisBridge
 from dashboard.live.wire import Wire
+from pipeline import metrics
 from pipeline.clock import now_ms
 from pipeline.live import CatchUp, LiveReader, channel
 
@@ -84,8 +85,11 @@ class Peer:
             self._something.set()
             return
         try:
-            if self.open and not self.wire.send_now(self.client.take()):
-                self._something.set()
+            if self.open:
+                if self.wire.send_now(self.client.take()):
+                    self._sent()
+                else:
+                    self._something.set()
         except OSError:
             self.gone()
         finally:
@@ -104,17 +108,23 @@ class Peer:
                     elif self.client.waiting or self.wire.rest:
                         self._much.clear()
                         self.wire.send(self.client.take())
+                        self._sent()
             except OSError:
                 self.gone()
             if self.client.batched:
                 # The first goes at once; what comes right behind it goes together.
                 self._much.wait(_GATHER)
 
+    def _sent(self) -> None:
+        if at := self.client.taken_at:
+            metrics.SOCKET.add(max(0, now_ms() - at) / 1000)
+
     def end(self, code: int, reason: str) -> None:
         """Say why, and hang up."""
         if not self.open:
             return
         self.open = False
+        metrics.SOCKETS_CLOSED.add(1, str(code))
         # The peer may be reading nothing: the farewell must not wait for it.
         threading.Thread(target=self._farewell, args=(protocol.close_frame(code, reason),), daemon=True).start()
 

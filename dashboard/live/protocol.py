@@ -1,5 +1,6 @@
 """The words of `/ws/crypto` (CONTRACT §3): requests in, envelopes and frames out. Knows no socket."""
 
+import re
 import struct
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +27,7 @@ NEWEST_ONLY: Final = frozenset({"ticker", "book"})
 #: Types whose every message is one of a forming thing: a subscription to them cannot mean anything else.
 ALWAYS_FORMING: Final = frozenset({"book"})
 
+_TRADED: Final = re.compile(rb'"timestamp":(\d{1,15})')
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -147,6 +149,12 @@ def envelope(type_: str, data: Any, timestamp: int, **more: Any) -> bytes:
 def message(type_: str, data: bytes, timestamp: int, seq: int) -> bytes:
     """One message of a channel, not framed yet. `data` is its JSON."""
     return b'{"type":"%b","data":%b,"timestamp":%d,"seq":%d}' % (type_.encode(), data, timestamp, seq)
+
+
+def traded(trade: bytes) -> int:
+    """When the trade of a message was made, Unix ms."""
+    found = _TRADED.search(trade)
+    return int(found[1]) if found else 0
 
 
 def frame(payload: bytes) -> bytes:

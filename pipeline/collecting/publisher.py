@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import redis
 import structlog
 
+from pipeline import metrics
 from pipeline.backoff import Backoff
 from pipeline.bus.base import Bus, BusUnavailable, Record
 from pipeline.bus.topics import TICKER, TRADES, bars
@@ -182,10 +183,12 @@ class Publisher:
     def _send(self, topic: str, records: list[Record]) -> bool:
         """False only when closing and the bus stays away."""
         backoff = Backoff(first=0.1, cap=5.0)
+        metrics.RETRIES.add(0, "bus")
         while True:
             try:
                 self._bus.publish(topic, records)
             except BusUnavailable as error:
+                metrics.RETRIES.add(1, "bus")
                 if not self.trouble:
                     _log.warning("the bus is away", error=str(error))
                 self.trouble = f"the bus is away: {error}"
@@ -194,6 +197,7 @@ class Publisher:
                 time.sleep(backoff.next())
             else:
                 self.trouble = ""
+                metrics.MESSAGES_OUT.add(len(records), metrics.TYPES[topic])
                 return True
 
     def _note(self, force: bool = False) -> None:

@@ -142,6 +142,8 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
                 "database_url": database_url,
                 "exchange": name,
                 "cold_url": settings.cold_url or str(data / "cold" / database),
+                # Ten processes, one port: here the web server tells what they say (docs/metrics.md).
+                "metrics_port": 0,
             }
         )
         client = redis.Redis.from_url(redis_url, socket_timeout=2)

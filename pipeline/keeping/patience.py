@@ -8,10 +8,11 @@ import psycopg2
 import redis
 import structlog
 
+from pipeline import metrics
 from pipeline.backoff import Backoff
 from pipeline.bus.base import BusUnavailable
 
-_AWAY: Final = (psycopg2.Error, redis.RedisError, BusUnavailable)
+_AWAY: Final = {psycopg2.Error: "database", redis.RedisError: "redis", BusUnavailable: "bus"}
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
@@ -24,8 +25,9 @@ async def patiently(say: Callable[[str], None], call: Callable[_P, _T], *args: _
     while True:
         try:
             answer = await asyncio.to_thread(call, *args, **kwargs)
-        except _AWAY as error:
+        except tuple(_AWAY) as error:
             failed = True
+            metrics.RETRIES.add(1, next(name for kind, name in _AWAY.items() if isinstance(error, kind)))
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             _log.warning("waiting", error=reason)
             say(reason)

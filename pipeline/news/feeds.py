@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from pipeline import metrics
 from pipeline.news.config import KINDS, NewsConfig, SourceConfig
 from pipeline.news.sources.base import Item, Source, SourceUnavailable
 
@@ -65,6 +66,9 @@ class Feed:
         self.breaker = Breaker(config.interval)
         self.error = ""
         self.polls = 0
+        metrics.ARTICLES.add(0, config.name)
+        for outcome in ("answered", "failed"):
+            metrics.POLLS.add(0, config.name, outcome)
 
     def run(self, found: SimpleQueue[Poll], stop: Event, first: float) -> None:
         """Until `stop`."""
@@ -88,12 +92,14 @@ class Feed:
         else:
             self.breaker.worked()
             self.error = ""
+            metrics.POLLS.add(1, self.config.name, "answered")
             found.put(Poll(self, items))
         self.polls += 1
 
     def _fails(self, reason: str, retry_after: float) -> None:
         if reason != self.error:
             log.warning("source unavailable", source=self.config.name, address=self.source.address, error=reason)
+        metrics.POLLS.add(1, self.config.name, "failed")
         self.breaker.failed(retry_after)
         self.error = reason
 

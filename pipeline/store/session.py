@@ -9,6 +9,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
+from pipeline.metrics import Timer
 from pipeline.store.engine import dsn
 
 
@@ -28,7 +29,7 @@ class Session:
                 self._connection = psycopg2.connect(self._dsn, connect_timeout=5, options="-c timezone=UTC")
             connection = self._connection
             try:
-                with connection, connection.cursor() as cursor:
+                with Timer("transaction"), connection, connection.cursor() as cursor:
                     yield cursor
             except psycopg2.Error:
                 connection.close()

@@ -13,6 +13,7 @@ import psycopg2
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import connection as Connection
 
+from pipeline.metrics import Timer
 from pipeline.model import FIGURES, Article, Candle, Indicator, Trade
 from pipeline.store.engine import dsn
 from pipeline.trade_messages import spelled
@@ -123,7 +124,7 @@ class Store:
 
     def _write(self, straight: Sequence[tuple[str, str]], upserts: Sequence[tuple[str, str, str]]) -> None:
         connection = self._connect()
-        with connection, connection.cursor() as cursor:
+        with Timer("write"), connection, connection.cursor() as cursor:
             for copy, lines in straight:
                 if lines:
                     cursor.copy_expert(copy, StringIO(lines))

@@ -12,7 +12,7 @@ from typing import Final
 import redis
 
 from pipeline import bus as buses
-from pipeline import status
+from pipeline import metrics, status
 from pipeline.bus.base import BusUnavailable, Message, Subscription, TopicPartition
 from pipeline.bus.topics import BARS, INDICATORS, NEWS, TICKER, TRADES
 from pipeline.clock import now_ms
@@ -52,22 +52,27 @@ def run(settings: Settings, stop: Event) -> None:
             topics = [TRADES, TICKER, *BARS, *INDICATORS, NEWS]
             patient_bus(bus.ensure_topics, topics)
             subscription = bus.subscribe(GROUP, topics, _Positions(live, owner, patient_redis))
+            reading = metrics.Reading(TRADES)
             sent, reported = 0, time.monotonic()
             while not stop.is_set():
                 pulse.at("reading the bus")
                 messages = patient_bus(subscription.poll, 0.5, BATCH)
+                reading.took(messages)
                 if messages:
                     batches = batch(messages)
                     places = {f"{topic}:{number}": at for (topic, number), at in subscription.positions().items()}
                     pulse.at("publishing to Redis")
                     patient_redis(live.publish, batches, owner, places)
                     sent += sum(map(len, batches.values()))
+                    for name, share in batches.items():
+                        metrics.MESSAGES_OUT.add(len(share), name.partition("|")[0])
                 now = time.monotonic()
                 if now - reported >= 1:
                     pulse.at("committing to the bus")
                     # So that the bus may forget what we have passed; reading starts from our own positions.
                     patient_bus(subscription.commit)
                     lag = sum(subscription.lag().values())
+                    reading.left(lag)
                     rate = round(sent / (now - reported), 1)
                     status.report(client, "bridge", "running", messages_per_s=rate, lag=lag)
                     sent, reported = 0, now

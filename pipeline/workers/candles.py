@@ -16,7 +16,7 @@ import redis
 import structlog
 
 from pipeline import bus as buses
-from pipeline import status
+from pipeline import metrics, status
 from pipeline.bus.base import BusUnavailable, Message, Record, Subscription, TopicPartition
 from pipeline.bus.topics import BARS, TICKER, TRADES, bars
 from pipeline.candles import Series, State
@@ -62,21 +62,29 @@ def run(settings: Settings, stop: Event) -> None:
         with pulse:
             patient_bus(bus.ensure_topics, [TRADES, TICKER, *BARS])
             subscription = bus.subscribe(GROUP, [TRADES, TICKER, *BARS], maker)
+            reading = metrics.Reading(TRADES)
+            metrics.MESSAGES_OUT.add(0, "candle")
             made, reported = 0, 0.0
             while not stop.is_set():
                 pulse.at("reading the bus")
                 messages = patient_bus(subscription.poll, 0.1, 10_000)
+                reading.took(messages)
                 maker.take(messages)
                 pulse.at("publishing candles")
                 for topic, records in maker.closed().items():
                     made += len(records)
                     patient_bus(bus.publish, topic, records)
+                    metrics.MESSAGES_OUT.add(len(records), "candle")
                 maker.show_forming()
                 pulse.at("saving its state to the database")
                 maker.save(subscription)
                 if time.monotonic() - reported >= 1:
                     lag = sum(subscription.lag().values())
-                    status.report(client, "candles", "running", "", made=made, lag=lag, **maker.counts())
+                    counts = maker.counts()
+                    reading.left(lag)
+                    metrics.SERIES.set(counts["series"])
+                    metrics.TOO_LATE.set(counts["too_late"])
+                    status.report(client, "candles", "running", "", made=made, lag=lag, **counts)
                     reported = time.monotonic()
     except Stopped:
         pass

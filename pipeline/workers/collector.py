@@ -17,7 +17,7 @@ import redis
 import structlog
 
 from pipeline import bus as buses
-from pipeline import status
+from pipeline import metrics, status
 from pipeline.bus.base import BusUnavailable
 from pipeline.bus.topics import TOPICS
 from pipeline.clock import now_ms
@@ -28,7 +28,7 @@ from pipeline.collecting.history import History
 from pipeline.collecting.publisher import CAPACITY, Publisher
 from pipeline.collecting.repair import Repairs
 from pipeline.exchanges import open_exchange
-from pipeline.exchanges.base import Event, Exchange
+from pipeline.exchanges.base import Event, Exchange, Health
 from pipeline.exchanges.weights import Weights
 from pipeline.live import LivePublisher, channel
 from pipeline.model import Book, Ticker, Trade
@@ -156,6 +156,7 @@ class Collector:
             async for events in stream:
                 flowing.set()
                 self._last_event = time.monotonic()
+                metrics.FEED_NEWEST.set(now_ms() / 1000, self._exchange.label)
                 self._handle(events)
                 await self._publisher.room()
                 if self._repairs is not None:
@@ -191,6 +192,7 @@ class Collector:
             elif type(event) is Book:
                 self._books[event.symbol] = event
         if trades:
+            metrics.MESSAGES_IN.add(len(trades), "trade")
             newest = trades[-1].ts
             self._lags.append(now_ms() - newest)
             self._history.skew = (
@@ -204,6 +206,7 @@ class Collector:
                         self._history.mend(symbol, newest, newest)
             self._publisher.add(self._repairs.take(trades) if self._repairs is not None else trades)
         if tickers:
+            metrics.MESSAGES_IN.add(len(tickers), "ticker")
             if self._repairs is not None:
                 for ticker in tickers:
                     self._repairs.hear(ticker)
@@ -260,6 +263,7 @@ class Collector:
                 "gaps_repaired": repairs.repaired, "trades_repaired": repairs.trades_repaired, "gaps_open": repairs.open,
                 "gaps_given_up": repairs.given_up, "duplicates": sum(repairs.duplicates.values()),
             }  # fmt: skip
+        self._measure(health, statistics.median(lags) / 1000 if lags else None)
         following = self._following
         trouble = (
             (repairs.trouble if repairs is not None else "")
@@ -275,6 +279,22 @@ class Collector:
             "seeded": self._history.seeded, "last_error": trouble,
         }  # fmt: skip
         await asyncio.to_thread(status.report, self._redis, NAME, state, detail, **facts)
+
+    def _measure(self, health: Health, delay: float | None) -> None:
+        label, repairs = self._exchange.label, self._repairs
+        metrics.SYMBOLS.set(len(self._following.symbols), label)
+        metrics.QUEUED.set(self._publisher.queued, label)
+        metrics.FEED_FRAMES.reached(health.frames, label)
+        metrics.FEED_IGNORED.reached(sum(health.ignored.values()), label)
+        metrics.RECONNECTS.reached(health.reconnects, label)
+        if delay is not None:
+            metrics.FEED_DELAY.set(delay, label)
+        if repairs is not None:
+            metrics.GAPS_OPEN.set(repairs.open, label)
+            metrics.GAPS_REPAIRED.reached(repairs.repaired, label)
+            metrics.GAPS_GIVEN_UP.reached(repairs.given_up, label)
+            metrics.TRADES_REPAIRED.reached(repairs.trades_repaired, label)
+            metrics.REPEATED.reached(sum(repairs.duplicates.values()), label)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

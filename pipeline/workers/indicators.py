@@ -19,9 +19,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import bus as buses
-from pipeline import status
+from pipeline import metrics, status
 from pipeline.bus.base import BusUnavailable, Message, Record, Subscription, TopicPartition
-from pipeline.bus.topics import BARS, INDICATORS, indicators
+from pipeline.bus.topics import BARS, INDICATORS, bars, indicators
 from pipeline.clock import now_ms
 from pipeline.errors import BadMessage
 from pipeline.indicators.forming import Forming
@@ -71,17 +71,26 @@ def run(settings: Settings, stop: Event) -> None:
     try:
         patient_bus(bus.ensure_topics, [*BARS, *INDICATORS])
         subscription = bus.subscribe(GROUP, BARS, maker)
+        # Of 5s candles none is history that an exchange handed over.
+        reading = metrics.Reading(bars("5s"))
+        metrics.MESSAGES_OUT.add(0, "indicator")
         made, reported = 0, 0.0
         while not stop.is_set():
             messages = patient_bus(subscription.poll, 0.1, 5_000)
+            reading.took(messages)
             for topic, records in maker.take(messages).items():
                 made += len(records)
                 patient_bus(bus.publish, topic, records)
+                metrics.MESSAGES_OUT.add(len(records), "indicator")
             forming.show(maker.series)
             maker.save(subscription)
             if time.monotonic() - reported >= 1:
                 lag = sum(subscription.lag().values())
-                status.report(client, "indicators", "running", "", made=made, lag=lag, **maker.counts())
+                counts = maker.counts()
+                reading.left(lag)
+                metrics.SERIES.set(counts["series"])
+                metrics.TOO_LATE.set(counts["too_late"])
+                status.report(client, "indicators", "running", "", made=made, lag=lag, **counts)
                 reported = time.monotonic()
     except Stopped:
         pass

@@ -14,7 +14,7 @@ import redis
 import structlog
 
 from pipeline import bus as buses
-from pipeline import followed, status
+from pipeline import followed, metrics, status
 from pipeline.backoff import Backoff
 from pipeline.bus.topics import BARS
 from pipeline.collecting import gaps as collected
@@ -195,6 +195,11 @@ class Keeper:
             if self._backfill is not None and self._reconcile is not None:
                 counts = self._backfill.counts
                 trouble = trouble or self._backfill.trouble or self._reconcile.trouble
+                if self._exchange is not None:
+                    metrics.CHECKED.reached(self._reconcile.checked, self._exchange.label)
+                    metrics.MISMATCHED.reached(self._reconcile.mismatched, self._exchange.label)
+                    left = max(0, counts.windows - counts.done - counts.failed)
+                    metrics.BACKFILL_LEFT.set(left, self._exchange.label)
                 facts = {
                     "backfill_windows": counts.windows, "backfill_done": counts.done, "backfill_failed": counts.failed,
                     "candles_checked": self._reconcile.checked, "candles_mismatched": self._reconcile.mismatched,

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import bus as buses
-from pipeline import followed, status
+from pipeline import followed, metrics, status
 from pipeline.bus.base import Bus, BusUnavailable
 from pipeline.bus.topics import NEWS
 from pipeline.clock import now_ms
@@ -158,12 +158,14 @@ def _publish(
     articles = [maker.article(item, config.name, now) for item in fresh]
     patient_bus(bus.publish, NEWS, [article_record(article) for article in articles])
     patient_redis(seen.published, fresh, now)
+    metrics.ARTICLES.add(len(articles), config.name)
     log.info("articles", source=config.name, new=len(articles))
     return articles
 
 
 def _report(client: redis.Redis, feeds: "Feeds", counts: _Counts) -> None:
     health = feeds.health()
+    metrics.NEWS_NEWEST.set(counts.newest / 1000)
     facts: dict[str, str | int | float | bool] = {"published": counts.published, "newest_ms": counts.newest, **health}
     if not feeds.feeds:
         status.report(client, "news", "running", "no source is switched on", **facts)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import psycopg2
 
 from pipeline import bus as buses
-from pipeline import status
+from pipeline import metrics, status
 from pipeline.bus.base import BusUnavailable, Message, Subscription
 from pipeline.bus.deadletters import dead_letter
 from pipeline.bus.topics import BARS, INDICATORS, NEWS, TRADES
@@ -49,6 +49,8 @@ def run(settings: Settings, stop: Event) -> None:
             topics = [TRADES, *BARS, *INDICATORS, NEWS]
             patient_bus(bus.ensure_topics, topics)
             subscription = bus.subscribe(GROUP, topics)
+            reading = metrics.Reading(TRADES)
+            metrics.DEAD_LETTERS.add(0)
             written, reported = 0, time.monotonic()
             while not stop.is_set():
                 pulse.at("reading the bus")
@@ -56,13 +58,17 @@ def run(settings: Settings, stop: Event) -> None:
                 if 0 < len(messages) < _BATCH // 10:
                     stop.wait(_LINGER)
                     messages += patient_bus(subscription.poll, 0, _BATCH)
+                reading.took(messages)
                 if messages:
                     batch = sort(messages)
                     pulse.at("publishing dead letters")
                     for message, error in batch.bad:
                         patient_bus(dead_letter, bus, message, error)
+                        metrics.DEAD_LETTERS.add()
                     pulse.at("writing to the database")
                     Retry("database", psycopg2.Error, stop, waiting)(_write, store, batch)
+                    metrics.stored(messages)
+                    batch.told()
                     generations.changed(series(c.exchange, c.symbol, c.timeframe) for c in batch.candles)
                     pulse.at("committing to the bus")
                     patient_bus(subscription.commit)
@@ -70,6 +76,7 @@ def run(settings: Settings, stop: Event) -> None:
                 now = time.monotonic()
                 if now - reported >= 1:
                     lag = sum(subscription.lag().values())
+                    reading.left(lag)
                     status.report(client, "writer", "running", rows_per_s=round(written / (now - reported), 1), lag=lag)
                     written, reported = 0, now
     except Stopped:
@@ -93,6 +100,13 @@ class Batch(NamedTuple):
     indicators: list[Indicator]
     articles: list[Article]
     bad: list[tuple[Message, BadMessage]]
+
+    def told(self) -> None:
+        """To Prometheus: all but the bad ones are stored."""
+        metrics.MESSAGES_OUT.add(len(self.lines) + len(self.trades), "trade")
+        metrics.MESSAGES_OUT.add(len(self.candles), "candle")
+        metrics.MESSAGES_OUT.add(len(self.indicators), "indicator")
+        metrics.MESSAGES_OUT.add(len(self.articles), "news")
 
 
 def sort(messages: Sequence[Message]) -> Batch:

@@ -6,15 +6,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import redis
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from pipeline.clock import now_ms
 from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import candle_data, trade_data
 from pipeline.settings import Settings
@@ -99,6 +102,24 @@ def test_the_words_of_the_contract(server: Web, live: LivePublisher) -> None:
         assert (gone["type"], gone["data"]) == ("unsubscribed", done["data"])
         publish(live, 2)
         assert ask(ws, action="ping")["type"] == "pong", "and no trade before it"
+
+
+def test_metrics_are_of_all_requests_and_of_the_way_to_the_socket(server: Web, live: LivePublisher) -> None:
+    base = f"http://127.0.0.1:{server.port}"
+    with server.connect() as ws:
+        subscribe(ws)
+        live.publish({TRADES: [trade_data(msgspec.structs.replace(trade(1), ts=now_ms() - 2_000))]})
+        assert get(ws)["type"] == "trade"
+        with ThreadPoolExecutor(8) as many:
+            list(many.map(lambda _: httpx.get(f"{base}/api/v1/openapi.json"), range(40)))
+        # Whoever asks, over whichever connection, hears of all: one process serves the port.
+        for _ in range(3):
+            lines = httpx.get(f"{base}/metrics").text.splitlines()
+            assert 'cryptoviz_http_requests_total{code="200",method="GET",route="/api/v1/openapi.json"} 40.0' in lines
+            assert "cryptoviz_ws_connections 1.0" in lines
+    to_socket = 'cryptoviz_exchange_to_socket_seconds_bucket{le="%s",worker="web"} %s'
+    assert {to_socket % ("1.0", "0.0"), to_socket % ("+Inf", "1.0")} <= set(lines)
+    assert 'cryptoviz_ws_closed_total{code="1013",worker="web"} 0.0' in lines
 
 
 def test_candles_closed_only_unless_forming_is_asked_for(server: Web, live: LivePublisher) -> None:
