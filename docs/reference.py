@@ -76,6 +76,9 @@ with `/api/v1`.
         text += f"\n### {name}\n\n"
         if words := schemas[name].get("description"):
             text += " ".join(words.split()).replace("<", "&lt;") + "\n\n"
+        if "properties" not in schemas[name]:
+            text += f"Each is {_schema_text(schemas[name]['additionalProperties'])}.\n"
+            continue
         text += "| field | type | |\n| --- | --- | --- |\n"
         required = schemas[name].get("required", ())
         for field, schema in schemas[name]["properties"].items():
@@ -146,7 +149,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
     if operation["parameters"]:
         text += "\n"
     if "requestBody" in operation:
-        text += f"Body: {_schema_text(operation['requestBody']['content']['application/json']['schema'])}.\n"
+        text += f"Body: {_schema_text(operation['requestBody']['content']['application/json']['schema'])}.\n\n"
     [(status, good)] = [one for one in operation["responses"].items() if one[0].startswith("2")]
     content = good["content"]
     if "application/json" in content:
@@ -168,6 +171,8 @@ def _schema_text(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         default = f"; {_value_text(schema['default'])} without it" if "default" in schema else ""
         return " ".join(f"`{value}`" for value in schema["enum"]) + default
+    if "const" in schema:
+        return _value_text(schema["const"])
     kind = schema.get("type", "anything")
     if kind == "array":
         return f"list of {_schema_text(schema['items'])}" if "items" in schema else "list"

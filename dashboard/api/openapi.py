@@ -12,6 +12,7 @@ from dashboard.api.auth import Credentials, NewPassword
 from dashboard.api.export_jobs import NewJob
 from dashboard.api.layouts import Layout
 from dashboard.api.people import Change, NewKey
+from dashboard.api.shapes import SHAPES
 from dashboard.indicator_series import Computed
 from pipeline.exports.datasets import DATASETS
 from pipeline.exports.writers import FORMATS
@@ -29,8 +30,8 @@ routes = Blueprint("openapi", __name__, url_prefix="/api/v1")
 
 
 class Operation(NamedTuple):
-    """`answer` is a schema of `data`; a name is one of the structs. `errors` beside the 503 that everything may have, and those of access
-    (401, 403, 429). `body`: the struct that is sent as JSON.
+    """`answer` is a schema of `data`; a name is one of the structs or shapes. `errors` beside the 503 that everything may have, and those
+    of access (401, 403, 429). `body`: the struct that is sent as JSON.
     """
 
     path: str
@@ -51,7 +52,6 @@ _STRUCTS: Final = {
         CandleRow, TradeRow, IndicatorRow, Computed, Entry, ArticleRow, MoodRow, Gauge, Finding, Explanation, QualityRow, GapRow, Currency,
     )
 }  # fmt: skip
-_OBJECT: Final = {"type": "object"}
 _ERRORS: Final = {
     400: "A parameter is wrong", 401: "Who calls is not known", 403: "The caller may not", 404: "There is no such thing",
     429: "Too many", 503: "Something is away",
@@ -98,9 +98,9 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 OPERATIONS: Final = (
     Operation("/crypto/data", "Candles", ["CandleRow"], ("symbol", "interval", "exchange", *_PAGE), True, (400,)),
     Operation("/crypto/latest", "The newest candle", "CandleRow", ("symbol", "interval", "exchange"), False, (400, 404)),
-    Operation("/crypto/symbols", "Symbols with data in the last hour", _OBJECT),
+    Operation("/crypto/symbols", "Symbols with data in the last hour", "Symbols"),
     Operation("/crypto/trades", "Trades", ["TradeRow"], ("symbol", "exchange", *_PAGE), True, (400,)),
-    Operation("/stats", "The last 24 hours", _OBJECT, ("symbol", "interval", "exchange"), False, (400, 404)),
+    Operation("/stats", "The last 24 hours", "Stats", ("symbol", "interval", "exchange"), False, (400, 404)),
     Operation("/indicators", "The newest bar of each streamed one", ["IndicatorRow"], ("symbol", "interval", "exchange"), False, (400,)),
     Operation("/indicators/list", "Every indicator there is", ["Entry"]),
     Operation(
@@ -112,40 +112,40 @@ OPERATIONS: Final = (
     Operation("/news/{token}", "The newest news of a coin", ["ArticleRow"], ("token", "limit", "cursor"), True, (400, 404)),
     Operation("/news/explain", "Why a headline has its score", "Explanation", ("text", "url"), False, (400, 404)),
     Operation("/sentiment", "The mood, by bucket", ["MoodRow"], ("symbol?", "mood_interval", *_PAGE), True, (400, 404)),
-    Operation("/sentiment/gauge", "Fear and greed", _OBJECT, ("symbol?",), False, (400, 404)),
-    Operation("/sentiment/study", "What prices did after news", _OBJECT, ("symbol?", "days"), False, (400, 404)),
+    Operation("/sentiment/gauge", "Fear and greed", "FearAndGreed", ("symbol?",), False, (400, 404)),
+    Operation("/sentiment/study", "What prices did after news", "Study", ("symbol?", "days"), False, (400, 404)),
     Operation("/quality", "The ledger of quality", ["QualityRow"], ("symbol?", "exchange", *_PAGE), True, (400,)),
     Operation("/quality/gaps", "Trades that are missing for good", ["GapRow"], ("symbol", "exchange", "limit"), False, (400,)),
-    Operation("/status", "What each part said last", _OBJECT),
-    Operation("/markets", "Tick and lot sizes", _OBJECT),
-    Operation("/markets/tickers", "Newest tickers", [_OBJECT], ("symbols",), False, (400,)),
-    Operation("/book", "The order book", _OBJECT, ("symbol", "limit"), False, (400, 404)),
+    Operation("/status", "What each part said last", "Status"),
+    Operation("/markets", "Tick and lot sizes", "Markets"),
+    Operation("/markets/tickers", "Newest tickers", ["Ticker"], ("symbols",), False, (400,)),
+    Operation("/book", "The order book", "Book", ("symbol", "limit"), False, (400, 404)),
     Operation("/currencies", "Currencies", ["Currency"]),
-    Operation("/exchanges", "Exchanges that can be followed", [_OBJECT]),
+    Operation("/exchanges", "Exchanges that can be followed", ["ExchangeName"]),
     Operation(
         "/export/{dataset}", "A dataset as a file, streamed", None,
         ("dataset", "symbol?", "interval", "exchange", "start_time", "end_time", "format"), False, (400, 404),
     ),
-    Operation("/export/jobs", "Exports made in the background", [_OBJECT]),
-    Operation("/export/jobs", "Make one", _OBJECT, (), False, (400,), "post", NewJob, 202),
-    Operation("/export/jobs/{job_id}", "How far one is", _OBJECT, ("job_id",), False, (404,)),
-    Operation("/export/jobs/{job_id}", "Cancel one, or throw its file away", _OBJECT, ("job_id",), False, (404,), "delete"),
+    Operation("/export/jobs", "Exports made in the background", ["Job"]),
+    Operation("/export/jobs", "Make one", "Job", (), False, (400,), "post", NewJob, 202),
+    Operation("/export/jobs/{job_id}", "How far one is", "Job", ("job_id",), False, (404,)),
+    Operation("/export/jobs/{job_id}", "Cancel one, or throw its file away", "Job", ("job_id",), False, (404,), "delete"),
     Operation("/export/jobs/{job_id}/file", "Its file", None, ("job_id",), False, (404,)),
-    Operation("/auth/login", "Log in", _OBJECT, (), False, (400, 404), "post", Credentials),
-    Operation("/auth/refresh", "A new access token, by cookie", _OBJECT, (), False, (404,), "post"),
-    Operation("/auth/logout", "Log out, by cookie", _OBJECT, (), False, (404,), "post"),
-    Operation("/auth/me", "Who calls", _OBJECT),
-    Operation("/auth/password", "Change one's own password", _OBJECT, (), False, (400, 404), "post", NewPassword),
-    Operation("/auth/logins", "Where the caller is logged in", [_OBJECT], (), False, (404,)),
-    Operation("/auth/logins/{login_id}", "End a login", _OBJECT, ("login_id",), False, (404,), "delete"),
-    Operation("/keys", "The caller's API keys", [_OBJECT], (), False, (404,)),
-    Operation("/keys", "Make one", _OBJECT, (), False, (400, 404), "post", NewKey, 201),
-    Operation("/keys/{key_id}", "Revoke one", _OBJECT, ("key_id",), False, (404,), "delete"),
-    Operation("/layouts", "The caller's layouts of the terminal, by name", _OBJECT, (), False, (404,)),
-    Operation("/layouts/{layout}", "Keep one", _OBJECT, ("layout",), False, (400, 404), "put", Layout),
-    Operation("/layouts/{layout}", "Remove one", _OBJECT, ("layout",), False, (404,), "delete"),
-    Operation("/users", "Everybody who is known; for admins", [_OBJECT], (), False, (404,)),
-    Operation("/users/{user}", "Keep somebody out, or let them in; for admins", _OBJECT, ("user",), False, (400, 404), "patch", Change),
+    Operation("/auth/login", "Log in", "Granted", (), False, (400, 404), "post", Credentials),
+    Operation("/auth/refresh", "A new access token, by cookie", "Granted", (), False, (404,), "post"),
+    Operation("/auth/logout", "Log out, by cookie", "LoggedOut", (), False, (404,), "post"),
+    Operation("/auth/me", "Who calls", "Caller"),
+    Operation("/auth/password", "Change one's own password", "Changed", (), False, (400, 404), "post", NewPassword),
+    Operation("/auth/logins", "Where the caller is logged in", ["Login"], (), False, (404,)),
+    Operation("/auth/logins/{login_id}", "End a login", "Ended", ("login_id",), False, (404,), "delete"),
+    Operation("/keys", "The caller's API keys", ["KeyShown"], (), False, (404,)),
+    Operation("/keys", "Make one", "KeyMade", (), False, (400, 404), "post", NewKey, 201),
+    Operation("/keys/{key_id}", "Revoke one", "Revoked", ("key_id",), False, (404,), "delete"),
+    Operation("/layouts", "The caller's layouts of the terminal, by name", "Layouts", (), False, (404,)),
+    Operation("/layouts/{layout}", "Keep one", "Kept", ("layout",), False, (400, 404), "put", Layout),
+    Operation("/layouts/{layout}", "Remove one", "Removed", ("layout",), False, (404,), "delete"),
+    Operation("/users", "Everybody who is known; for admins", ["User"], (), False, (404,)),
+    Operation("/users/{user}", "Keep somebody out, or let them in; for admins", "User", ("user",), False, (400, 404), "patch", Change),
 )  # fmt: skip
 
 
@@ -172,6 +172,7 @@ def _bytes() -> bytes:
 def openapi() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(_STRUCTS.values(), ref_template="#/components/schemas/{name}")
     schemas = {name: _numbers(schema) for name, schema in components.items()}
+    schemas |= SHAPES
     schemas["Pagination"] = {
         "type": "object", "required": ["limit", "next_cursor"],
         "properties": {"limit": {"type": "integer"}, "next_cursor": {"type": ["string", "null"]}},

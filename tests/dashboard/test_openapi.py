@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import hypothesis
+import msgspec
 import psycopg2
 import pytest
 import redis
@@ -21,11 +23,14 @@ from schemathesis.specs.openapi.checks import (
 from dashboard.api.openapi import OPERATIONS, openapi
 from dashboard.app import create_app
 from dashboard.services import services
-from pipeline.live import LivePublisher
+from pipeline.collecting.history import MARKETS_KEY
+from pipeline.live import LivePublisher, channel
+from pipeline.live_messages import ticker_data
+from pipeline.model import Market, Ticker
 from pipeline.settings import Settings
 from pipeline.store.write import Store
-from tests.dashboard.conftest import candle, trade
-from tests.dashboard.test_access import SECRET, People, bearer, people
+from tests.dashboard.conftest import NOON, candle, trade
+from tests.dashboard.test_access import PASSWORD, SECRET, People, bearer, people
 from tests.tools import REPOSITORY
 
 __all__ = ["people"]  # a fixture
@@ -108,6 +113,35 @@ def test_what_was_made_can_be_removed_and_nothing_else(
         )
     )  # fmt: skip
     assert made <= statuses, statuses
+    _close(server)
+
+
+def test_answers_that_are_put_together_by_hand_are_as_documented(
+    settings: Callable[..., Settings], people: People, store: Store, live: LivePublisher
+) -> None:
+    store.write([trade(0)], [candle(n) for n in range(5)])
+    one = Decimal("1.50")
+    live.publish({channel("ticker", "BTC/USDT"): [ticker_data(Ticker("BINANCE", "BTC/USDT", NOON, bid=one))]})
+    book = {"exchange": "BINANCE", "symbol": "BTC/USDT", "timestamp": NOON, "bids": [["1.5", "2"]], "asks": []}
+    live.forming({channel("book", "BTC/USDT"): msgspec.json.encode(book)})
+    server = create_app(settings(access="on", secret_key=SECRET, rate_limit=1_000_000))
+    market = Market("BINANCE", "BTC/USDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.001"))
+    services(server).redis.hset(MARKETS_KEY, "BTC/USDT", msgspec.json.encode(market))
+    head = bearer(people.token(people.ann)) | {"Accept-Encoding": "identity"}
+    schema: Any = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", server, headers=head)
+    symbol = {"query": {"symbol": "BTC/USDT"}}
+    password = {"name": "ann", "password": PASSWORD}
+    asked: dict[tuple[str, str], dict[str, Any]] = {
+        ("/stats", "GET"): symbol, ("/book", "GET"): symbol, ("/markets", "GET"): {}, ("/markets/tickers", "GET"): {},
+        ("/status", "GET"): {}, ("/exchanges", "GET"): {}, ("/sentiment/gauge", "GET"): {}, ("/sentiment/study", "GET"): {},
+        ("/users", "GET"): {}, ("/users/{user}", "PATCH"): {"path_parameters": {"user": "bob"}, "body": {"disabled": True}},
+        ("/auth/login", "POST"): {"body": password}, ("/auth/logins", "GET"): {}, ("/auth/me", "GET"): {},
+        ("/auth/password", "POST"): {"body": {"password": PASSWORD, "new": "another long one"}},
+    }  # fmt: skip
+    for (path, method), given_ in asked.items():
+        case = schema[path][method].Case(**given_, **({"media_type": "application/json"} if "body" in given_ else {}))
+        answer = case.call_and_validate(checks=CHECKS, headers=head)
+        assert answer.status_code == 200, (path, answer.text)
     _close(server)
 
 
