@@ -20,11 +20,13 @@ from pipeline.followed import Followed
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
 from pipeline.store.aftermath import Aftermath
+from pipeline.store.alerts import Alerts
 from pipeline.store.articles import ArticleReader
 from pipeline.store.cold import Cold
 from pipeline.store.engine import engine
 from pipeline.store.moods import Moods
 from pipeline.store.read import Reader
+from pipeline.store.session import Session
 
 _KEY: Final = "SERVICES"
 #: A question takes a millisecond: a thousand clients that subscribe at once wait for these rather than connect a thousand times.
@@ -40,6 +42,7 @@ class Services:
     series: Series
     indicators: IndicatorSeries
     articles: ArticleReader
+    alerts: Alerts
     moods: Moods
     aftermath: Aftermath
     gauges: Gauges
@@ -76,6 +79,7 @@ def mount(server: Flask, settings: Settings) -> None:
         Series(reader, live, hot),
         IndicatorSeries(reader),
         ArticleReader(pool),
+        Alerts(Session(settings.database_url)),
         moods,
         Aftermath(pool),
         Gauges(reader, moods),

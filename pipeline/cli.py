@@ -117,6 +117,12 @@ def bridge() -> None:
 
 
 @app.command()
+def alerts() -> None:
+    """Worker: what happens on the bus → alerts."""
+    _work("alerts", "pipeline.workers.alerts")
+
+
+@app.command()
 def keeper() -> None:
     """Worker: keeps history whole, at leisure."""
     # Before anything heavy is imported: what others do at the same time is more urgent.

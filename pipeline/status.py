@@ -18,7 +18,7 @@ KEY: Final = "status"
 NO_PROGRESS: Final = 5.0
 #: Seconds after which a worker that speaks every second, and does not, is told to be silent.
 SILENT: Final = 10.0
-_SPEAK: Final = frozenset(("collector", "candles", "writer", "bridge", "indicators", "keeper"))
+_SPEAK: Final = frozenset(("collector", "candles", "writer", "bridge", "indicators", "alerts", "keeper"))
 
 _log = structlog.get_logger()
 State = Literal["starting", "running", "waiting", "failing", "finished", "stopped"]

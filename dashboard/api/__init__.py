@@ -3,6 +3,7 @@
 from flask import Flask
 
 from dashboard.api import (
+    alerts,
     auth,
     cors,
     crypto,
@@ -25,6 +26,7 @@ from dashboard.api import (
 def mount(server: Flask) -> None:
     """Add every route to `server`. Its `config` holds what they use (dashboard.app)."""
     for blueprint in (
+        alerts.routes,
         auth.routes,
         crypto.routes,
         export.routes,

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from flask import Blueprint, Response
 
+from dashboard.api.alerts import NewAlert
 from dashboard.api.auth import Credentials, NewPassword
 from dashboard.api.export_jobs import NewJob
 from dashboard.api.layouts import Layout
@@ -20,6 +21,7 @@ from pipeline.indicators.registry import Entry
 from pipeline.news.gauge import Gauge
 from pipeline.news.sentiment import Explanation
 from pipeline.news.study import Finding
+from pipeline.store.alerts import AlertRow, FiringRow
 from pipeline.store.articles import ArticleRow
 from pipeline.store.currencies import Currency
 from pipeline.store.moods import MoodRow
@@ -48,7 +50,7 @@ class Operation(NamedTuple):
 _STRUCTS: Final = {
     one.__name__: one
     for one in (
-        Credentials, NewPassword, NewKey, Change, Layout, NewJob,
+        Credentials, NewPassword, NewKey, Change, Layout, NewJob, NewAlert, AlertRow, FiringRow,
         CandleRow, TradeRow, IndicatorRow, Computed, Entry, ArticleRow, MoodRow, Gauge, Finding, Explanation, QualityRow, GapRow, Currency,
     )
 }  # fmt: skip
@@ -91,6 +93,7 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "job_id": _text("Of an export.", maxLength=64) | {"in": "path", "required": True},
     "login_id": _text("Of a login.", format="uuid") | {"in": "path", "required": True},
     "key_id": {"description": "Of a key.", "schema": {"type": "integer", "minimum": 0}, "in": "path", "required": True},
+    "alert_id": {"description": "Of an alert.", "schema": {"type": "integer", "minimum": 0}, "in": "path", "required": True},
     "layout": _text("A name.", maxLength=40) | {"in": "path", "required": True},
     "user": _text("A name.", maxLength=60) | {"in": "path", "required": True},
 }  # fmt: skip
@@ -144,6 +147,12 @@ OPERATIONS: Final = (
     Operation("/layouts", "The caller's layouts of the terminal, by name", "Layouts", (), False, (404,)),
     Operation("/layouts/{layout}", "Keep one", "Kept", ("layout",), False, (400, 404), "put", Layout),
     Operation("/layouts/{layout}", "Remove one", "Removed", ("layout",), False, (404,), "delete"),
+    Operation("/alerts", "The caller's alerts", ["AlertRow"]),
+    Operation("/alerts", "Make one", "AlertRow", (), False, (400,), "post", NewAlert, 201),
+    Operation("/alerts/{alert_id}", "One of them", "AlertRow", ("alert_id",), False, (404,)),
+    Operation("/alerts/{alert_id}", "Ask for this instead", "AlertRow", ("alert_id",), False, (400, 404), "put", NewAlert),
+    Operation("/alerts/{alert_id}", "Delete one", "AlertRemoved", ("alert_id",), False, (404,), "delete"),
+    Operation("/alerts/firings", "What the caller was told", ["FiringRow"], ("symbol?", "limit", "cursor"), True, (400,)),
     Operation("/users", "Everybody who is known; for admins", ["User"], (), False, (404,)),
     Operation("/users/{user}", "Keep somebody out, or let them in; for admins", "User", ("user",), False, (400, 404), "patch", Change),
 )  # fmt: skip
@@ -153,6 +162,9 @@ OPERATIONS: Final = (
 _LINKS: Final = {
     "post_export_jobs": [
         ("export_jobs_job_id", "job_id", "id"), ("export_jobs_job_id_file", "job_id", "id"), ("delete_export_jobs_job_id", "job_id", "id"),
+    ],
+    "post_alerts": [
+        ("alerts_alert_id", "alert_id", "id"), ("put_alerts_alert_id", "alert_id", "id"), ("delete_alerts_alert_id", "alert_id", "id"),
     ],
     "post_keys": [("delete_keys_key_id", "key_id", "id")],
     "put_layouts_layout": [("delete_layouts_layout", "layout", "name")],

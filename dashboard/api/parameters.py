@@ -21,6 +21,7 @@ from pipeline.timeframes import TIMEFRAMES
 #: CONTRACT §2: a limit above is cut to it.
 CAP: Final = 10_000
 _EXAMPLES: Final = {
+    "alerts": 'POST /api/v1/alerts {"symbol":"BTC/USDT","kind":"price","direction":"above","value":70000}',
     "sentiment": "/api/v1/sentiment?symbol=btc&interval=1h",
     "news": "/api/v1/news?limit=50&min_score=0.25&q=etf",
     "trades": "/api/v1/crypto/trades?symbol=BTC/USDT&limit=100",

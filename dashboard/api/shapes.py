@@ -97,5 +97,6 @@ SHAPES: Final[dict[str, Schema]] = {
     "Revoked": _shape("", revoked=_WHOLE),
     "Kept": _shape("", name=_TEXT),
     "Removed": _shape("", removed=_TEXT),
+    "AlertRemoved": _shape("", removed=_WHOLE),
     "Layouts": {"type": "object", "description": "By name.", "additionalProperties": _of("Layout")},
 }  # fmt: skip

@@ -272,6 +272,9 @@ def _piece(type_: str, messages: Sequence[bytes], droppable: bool) -> Piece:
 def _keys(channel: str) -> tuple[Key, ...]:
     """The subscriptions that a channel's messages answer."""
     type_, symbol, timeframe = channel.split("|")
+    if type_ == "alert":
+        # There the owner stands in the place of the timeframe: whatever is asked for, it is never everybody's.
+        return (Key(type_, symbol, timeframe), Key(type_, "", timeframe))
     return (
         Key(type_, symbol, timeframe),
         Key(type_, symbol, ""),

@@ -166,16 +166,22 @@ class Peer:
             elif self._authority is not None and self.identity is None:
                 self.end(UNAUTHORIZED, "authenticate first")
             elif isinstance(asked, Subscribe):
-                self._subscribe(asked)
+                self._subscribe(asked._replace(key=self._own(asked.key)))
             elif isinstance(asked, Ping):
                 self._reply("pong", None)
             elif isinstance(asked, ListSubscriptions):
                 self._reply("subscriptions", list(self.client.subscriptions.values()))
             else:
-                self._hub.unsubscribe(self.client, asked.key)
+                self._hub.unsubscribe(self.client, self._own(asked.key))
                 self._reply("unsubscribed", asked.echo)
         except BadRequest as error:
             self._reply("error", {"message": str(error)})
+
+    def _own(self, key: Key) -> Key:
+        """Alerts are those of whoever asks; 0 stands for everybody where nobody logs in."""
+        if key.type != "alert":
+            return key
+        return key._replace(timeframe=str(self.identity.user if self.identity is not None else 0))
 
     def _reply(self, type_: str, data: Any, **more: Any) -> None:
         self.wire.send(protocol.envelope(type_, data, now_ms(), **more))
@@ -195,6 +201,10 @@ class Peer:
             return
         if "read" not in found.scopes:
             self.end(UNAUTHORIZED, "this key may not read")
+            return
+        if self.identity is not None and self.identity.user != found.user:
+            # What is subscribed to is the other's, and may be theirs alone.
+            self.end(UNAUTHORIZED, "this connection is somebody else's: open another")
             return
         self._credential, self.identity = token, found
         self._reply("authenticated", {"access": "on", "name": found.name, "until": found.until and found.until * 1000})

@@ -25,7 +25,7 @@ from pipeline.settings import Settings
 from pipeline.store.migrate import migrate
 
 #: All but the collector, which waits for its exchange; what takes longest to come up first.
-_OTHERS: Final = ("web", "writer", "candles", "bridge", "indicators", "news")
+_OTHERS: Final = ("web", "writer", "candles", "bridge", "indicators", "alerts", "news")
 WORKERS: Final = (*_OTHERS, "collector")
 
 #: Source of the market → its database and its Valkey number. Each has its own, so that made-up prices, or those of a recording,

@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection
 from pipeline.metrics import Timer
 from pipeline.model import FIGURES, Article, Candle, Indicator, Trade
 from pipeline.store.engine import dsn
+from pipeline.store.state import load_state, save_state
 from pipeline.trade_messages import spelled
 from pipeline.wire import number
 
@@ -137,27 +138,12 @@ class Store:
         """Replace the state saved at position `before` (None: there was none). False when someone else saved meanwhile."""
         connection = self._connect()
         with connection, connection.cursor() as cursor:
-            if before is None:
-                cursor.execute(
-                    "INSERT INTO worker_state (worker, partition, position, state) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                    (worker, partition, position, state),
-                )
-            else:
-                cursor.execute(
-                    "UPDATE worker_state SET position = %s, state = %s, updated_at = now() "
-                    "WHERE worker = %s AND partition = %s AND position = %s",
-                    (position, state, worker, partition, before),
-                )
-            return bool(cursor.rowcount == 1)
+            return save_state(cursor, worker, partition, before, position, state)
 
     def load_state(self, worker: str, partition: int) -> tuple[str, bytes] | None:
         connection = self._connect()
         with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT position, state FROM worker_state WHERE worker = %s AND partition = %s", (worker, partition)
-            )
-            row = cursor.fetchone()
-        return (row[0], bytes(row[1])) if row else None
+            return load_state(cursor, worker, partition)
 
     def close(self) -> None:
         if self._connection is not None:

@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-PARTS = ("throughput", "backfill", "store", "indicators", "export", "rest", "fanout", "paint", "chart")
+PARTS = ("throughput", "backfill", "store", "indicators", "export", "rest", "fanout", "alerts", "paint", "chart")
 
 for part in sys.argv[1:] or PARTS:
     print(f"-- {part}")

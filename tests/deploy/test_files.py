@@ -33,7 +33,7 @@ WATCHING = {"prometheus", "alertmanager", "grafana", "loki", "alloy"}
 def test_every_worker_is_there_and_is_a_command() -> None:
     commands = set(get_command(app).commands)  # type: ignore[attr-defined]
     assert {one["command"][0] for one in OURS.values()} <= commands
-    workers = {"collector", "candles", "indicators", "news", "writer", "bridge", "keeper", "web", "migrate"}
+    workers = {"collector", "candles", "indicators", "news", "writer", "bridge", "alerts", "keeper", "web", "migrate"}
     assert set(OURS) == workers
 
 

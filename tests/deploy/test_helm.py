@@ -26,7 +26,7 @@ JARS = REPOSITORY / ".tools" / "helm"
 SCHEMAS = JARS / "schemas" / "kubernetes_validate" / "kubernetes-json-schema" / "v1.33.0-local-strict"
 #: Kinds of operators, of which those schemas know nothing.
 FOREIGN = ("ScaledObject", "ServiceMonitor")
-SINGLES, SHARED = {"collector", "keeper", "news"}, {"candles", "indicators", "writer", "bridge"}
+SINGLES, SHARED = {"collector", "keeper", "news"}, {"candles", "indicators", "writer", "bridge", "alerts"}
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
 
 _scaled = {"autoscaling": {"enabled": True}}

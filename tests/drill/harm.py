@@ -13,7 +13,7 @@ import httpx
 from pipeline.embedded import processes
 from tests.stack import Market, Up
 
-WORKERS: Final = ("collector", "candles", "writer", "bridge", "indicators", "web", "keeper")
+WORKERS: Final = ("collector", "candles", "writer", "bridge", "indicators", "alerts", "web", "keeper")
 #: How often each kind comes. What everything leans on comes as often as each worker.
 _KINDS: Final = {
     "kill worker": 6,

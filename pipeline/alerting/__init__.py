@@ -1,0 +1,1 @@
+"""Alerts: what somebody wants to be told of (rules), and when it happens. Pure; pipeline.workers.alerts runs it."""
