@@ -40,8 +40,23 @@
     leave();
   }
 
+  /** Write who is logged in into `button`, whose menu leads to the settings and out. */
+  async function greet(button) {
+    if (!on) return;
+    CV.menu(button, () => ({ items: [{ words: 'Settings', href: '/settings' }, { words: 'Log out', act: logout }] }));
+    try {
+      const { name } = await CV.rest.get('auth/me');
+      button.querySelector('.user-name').textContent = name;
+      button.title = `Logged in as ${name}`;
+      button.hidden = false;
+    } catch {
+      // The settings page says it, too.
+    }
+  }
+
   CV.access = {
     on,
+    greet,
     renew,
     logout,
     /** The token, fetched once; null where access is off. */

@@ -11,8 +11,10 @@
   const AWAY = 30_000; // ms hidden after which the browser may have frozen us: look what was missed
 
   class App {
-    constructor(root) {
+    constructor(root, panels, layout) {
       this.root = root;
+      this.panels = panels;
+      this.layout = layout;
       const find = (selector) => root.querySelector(selector);
       this.symbols = JSON.parse(root.dataset.symbols);
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
@@ -21,14 +23,20 @@
       this.header = new CV.Header(root, this.markets);
       this.strip = new CV.Strip(find('#strip'), this.markets, (symbol) => this.go({ symbol }));
       this.picker = new CV.Picker(find('#picker'), find('#symbol-button'), this.markets, (symbol) => this.go({ symbol }));
-      this.tape = new CV.Tape(find('#tape'), this.socket, this.markets);
-      this.book = new CV.Book(find('#book'), this.socket, this.markets);
-      this.connection = new CV.Connection(root, this.socket);
+      this.watchlist = new CV.Watchlist(panels.get('watchlist'), this.markets, (symbol) => this.go({ symbol }));
+      this.tape = new CV.Tape(panels.get('tape'), this.socket, this.markets);
+      this.book = new CV.Book(panels.get('book'), this.socket, this.markets);
+      this.depth = new CV.Depth(panels.get('depth'), this.socket, this.markets);
+      this.headlines = new CV.Headlines(panels.get('headlines'), this.socket, this.markets);
+      this.sentiment = new CV.Sentiment(panels.get('sentiment'), find('#mood-chip'), this.socket, () => layout.reveal('sentiment'));
+      this.statistics = new CV.Statistics(panels.get('statistics'), this.markets);
+      this.connection = new CV.Connection(root, this.socket, (lost) => panels.judge(lost));
       this.legend = new CV.Legend(find('#legend'));
       this.studies = new CV.Studies(find('#studies'), this.socket, {
         changed: (what) => this.chart && (what === 'layout' ? this.chart.layout() : this.chart.repaint()),
         edit: (study) => this.studyDialog.edit(study),
       });
+      this.readings = new CV.Readings(panels.get('readings'), this.socket, this.markets, this.studies);
       this.studyDialog = new CV.StudyDialog(find('#indicators'), find('#indicators-button'), this.studies);
       this.compare = new CV.Compare(find('#compare'), {
         changed: () => this.chart && this.chart.rescaled(),
@@ -44,9 +52,8 @@
         onFollow: (following) => (this.latest.hidden = following),
       });
       this.chart.clock = () => (this.replay || this.socket).now();
-      this.dock = new CV.Dock(find('#dock'), this.socket, this.markets);
       this.marks = new CV.NewsMarks(find('#news-marks'));
-      this.dock.onArticles((articles) => this.marks.show(articles, this.chart));
+      this.headlines.onArticles((articles) => this.marks.show(articles, this.chart));
       this.gaps = new CV.GapMarks(find('#gap-marks'), this.chart);
       this.chart.onView = () => {
         this.marks.place(this.chart);
@@ -54,14 +61,6 @@
       };
       this.dates = new CV.DateDialog(root, find('#dates-button'), {
         show: (t) => this.chart.goTo(t), replay: (replay, until) => this.go({ replay, until }), timeframe: () => this.timeframe,
-      });
-      this.layout = new CV.Layout(root, find('#layout-button'), {
-        chart: () => ({ type: this.type, scale: this.scale, timeframe: this.timeframe, studies: this.studies.wanted.map((one) => ({ ...one })) }),
-        use: ({ type, scale, timeframe, studies }) => {
-          this.studies.use(studies || []);
-          const known = { type: TYPES.includes(type) && type, scale: SCALES.includes(scale) && scale, timeframe: timeframe in FRAMES && timeframe };
-          this.go(Object.fromEntries(Object.entries(known).filter(([, value]) => value)));
-        },
       });
       this.replayBar = new CV.ReplayBar(find('#replay'), { seek: (t) => this.play(t), leave: () => this.go({ replay: null, until: null }) });
       find('#camera').addEventListener('click', () => CV.camera.save(this.chart, this.symbol, this.timeframe));
@@ -86,8 +85,6 @@
       this.pressFrame = this.buttons('timeframe', (timeframe) => this.go({ timeframe }));
       this.pressType = this.buttons('type', (type) => this.go({ type }));
       this.pressScale = this.buttons('scale', (scale) => this.go({ scale }));
-      this.pressTab = this.buttons('pane', (pane) => this.pane(pane));
-      this.pane('book');
       this.latest.addEventListener('click', () => this.chart.act.reset());
       const wide = find('#wide');
       const widen = (on) => wide.setAttribute('aria-pressed', String(this.root.classList.toggle('wide', on)));
@@ -101,9 +98,23 @@
       });
     }
 
-    pane(name) {
-      this.root.dataset.pane = name;
-      this.pressTab(name);
+    /** What a layout keeps of the chart. */
+    chosen() {
+      const { type, scale, timeframe } = this;
+      return { type, scale, timeframe, studies: this.studies.wanted.map((one) => ({ ...one })) };
+    }
+
+    /** What a layout kept of it; whatever of that is not known here stays as it is. */
+    use({ type, scale, timeframe, studies }) {
+      this.studies.use(studies || []);
+      const known = { type: TYPES.includes(type) && type, scale: SCALES.includes(scale) && scale, timeframe: timeframe in FRAMES && timeframe };
+      this.go(Object.fromEntries(Object.entries(known).filter(([, value]) => value)));
+    }
+
+    /** Rows of the panels may have another height now. */
+    arranged() {
+      this.book.fit();
+      this.tape.fit();
     }
 
     /** What the address bar asks for. */
@@ -212,6 +223,7 @@
       series.start();
       this.overlay();
       this.studies.show(series);
+      this.readings.show(symbol, timeframe);
       this.say();
     }
 
@@ -228,7 +240,11 @@
       this.picker.list.select(symbol);
       this.book.show(symbol);
       this.tape.show(symbol);
-      this.dock.show(symbol);
+      this.watchlist.select(symbol);
+      this.depth.show(symbol);
+      this.headlines.show(symbol);
+      this.sentiment.show(symbol);
+      this.statistics.show(symbol);
       this.gaps.show(symbol);
       this.connection.reset();
       if (this.endTrades) this.endTrades();
@@ -279,12 +295,21 @@
     if (!root || CV.started) return;
     CV.started = true;
     root.querySelectorAll('.theme').forEach((button) => button.addEventListener('click', () => CV.theme.toggle()));
+    CV.menu(root.querySelector('.bottom-more'), () => ({
+      items: [{ words: 'Data', href: '/data' }, { words: 'Console', href: '/console' }, { words: 'Settings', href: '/settings' }, { words: 'Dark or light', act: () => CV.theme.toggle() }],
+    }));
+    CV.access.greet(root.querySelector('.user'));
     if (name !== 'terminal') {
       CV.page = CV.pages[name](root);
       return;
     }
+    // Where the panels lie is settled before anything comes to fill them.
+    const panels = new CV.Panels(root);
+    const layout = new CV.Layout(root, root.querySelector('#layout-button'), panels, {
+      chart: () => CV.app.chosen(), use: (chart) => CV.app.use(chart), arranged: () => CV.app && CV.app.arranged(),
+    });
     await new CV.Status(root.querySelector('#banner')).first;
-    CV.app = new App(root);
+    CV.app = new App(root, panels, layout);
     // What the bench reads: when each trade had been painted.
     CV.paints = CV.app.chart.paints;
   };

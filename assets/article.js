@@ -28,15 +28,45 @@
     }
   }
 
+  /** Open or close what made the score: each word, what it did, and why it counts. */
+  async function explain(line, score, url) {
+    const open = line.querySelector('.reasons');
+    score.setAttribute('aria-expanded', String(!open));
+    if (open) return void open.remove();
+    const reasons = element('ul', 'reasons');
+    const say = (text) => reasons.replaceChildren(element('li', '', CV.texts.of(text)));
+    say('Loading…');
+    line.append(reasons);
+    try {
+      const { parts } = await CV.rest.get('news/explain', { url });
+      if (!parts.length) return say('No word of this headline counts for or against.');
+      reasons.replaceChildren(...parts.map(({ term, effect, reason }) => {
+        const row = element('li');
+        const sum = element('b', '', `${CV.format.arrow(effect)} ${effect > 0 ? '+' : ''}${CV.format.number(effect, 1)}`);
+        sum.dataset.direction = Math.sign(effect);
+        row.append(sum, element('q', '', term), element('span', '', reason));
+        return row;
+      }));
+    } catch (error) {
+      say(`The reasons cannot be loaded: ${error.message}.`);
+    }
+    return undefined;
+  }
+
   /** A list item. `bySymbol`: coin → symbol that is followed; `now`: the server's time. */
   function line(article, time, bySymbol, now) {
     const direction = mood(article.sentiment_score);
     const line = element('li', 'article');
     Object.assign(line.dataset, { time, url: article.url });
-    const score = element('span', 'score', article.sentiment_score === null || article.sentiment_score === undefined ? '–'
-      : `${CV.format.arrow(direction)} ${article.sentiment_score > 0 ? '+' : ''}${CV.format.number(article.sentiment_score, 2)}`);
+    const scored = article.sentiment_score !== null && article.sentiment_score !== undefined;
+    const score = element(scored ? 'button' : 'span', 'score', scored ? `${CV.format.arrow(direction)} ${article.sentiment_score > 0 ? '+' : ''}${CV.format.number(article.sentiment_score, 2)}` : '–');
     score.dataset.direction = direction;
     score.title = `Sentiment of the headline, −1 to 1: ${['bad', 'neutral', 'good'][direction + 1]}`;
+    if (scored) {
+      score.type = 'button';
+      score.setAttribute('aria-expanded', 'false');
+      score.addEventListener('click', () => explain(line, score, article.url));
+    }
     const href = link(article.url);
     const title = Object.assign(element(href ? 'a' : 'span', 'headline', article.title), href ? { href, target: '_blank', rel: 'noopener noreferrer nofollow' } : {});
     const teaser = element('p', 'teaser', article.content.slice(0, 240));

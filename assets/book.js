@@ -1,38 +1,50 @@
-/* The order book: best levels of both sides with their depth. Not on the page until there is a book. */
+/* The order book: best levels of both sides with their depth. */
 (function () {
   'use strict';
   const CV = (window.CV = window.CV || {});
 
-  const ROW = 18; // --level
   const MOST_ROWS = 12;
   const PATIENCE = 5_000; // ms after which a source without a book is said to have none
+  const NONE = 'No order book from this source. Its levels appear here with the first one.';
 
   class Book {
     constructor(panel, socket, markets) {
       Object.assign(this, { panel, socket, markets });
-      this.sides = { asks: panel.querySelector('.asks'), bids: panel.querySelector('.bids') };
+      const { body } = panel;
+      this.sides = { asks: body.querySelector('.asks'), bids: body.querySelector('.bids') };
       this.rows = { asks: [], bids: [] };
-      this.spread = panel.querySelector('.spread-value');
+      this.spread = body.querySelector('.spread-value');
       this.paint = () => this.draw();
       new ResizeObserver(() => this.fit()).observe(this.sides.asks);
+      panel.exports(() => [['side', 'price', 'amount'], ...['asks', 'bids'].flatMap((side) => (this.book ? this.book[side].map(([price, amount]) => [side.slice(0, 3), price, amount]) : []))]);
     }
 
     show(symbol) {
       if (this.end) this.end();
       this.symbol = symbol;
       this.book = null;
-      this.panel.dataset.state = 'loading';
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.book || (this.panel.dataset.state = 'empty'), PATIENCE);
+      this.panel.set('loading');
+      this.wait();
       CV.frame(this.paint);
       this.end = this.socket.subscribe({ type: 'book', symbol, forming: true }, (book) => {
         this.book = book;
+        this.panel.fresh();
         CV.frame(this.paint);
       });
     }
 
+    wait() {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        if (this.socket.state !== 'open') this.wait();
+        else if (!this.book) this.panel.set('empty', NONE);
+      }, PATIENCE);
+    }
+
+    /** As many rows as there is room for. */
     fit() {
-      const wanted = Math.max(3, Math.min(MOST_ROWS, Math.floor(this.sides.asks.clientHeight / ROW)));
+      if (!this.sides.asks.clientHeight) return;
+      const wanted = Math.max(3, Math.min(MOST_ROWS, Math.floor(this.sides.asks.clientHeight / CV.measure(this.panel.section, '--level'))));
       for (const side of ['asks', 'bids']) {
         const rows = this.rows[side];
         while (rows.length < wanted) rows.push(this.row(this.sides[side]));
@@ -57,7 +69,6 @@
         CV.write(this.spread, '–');
         return;
       }
-      this.panel.dataset.state = 'live';
       const decimals = markets.decimals(symbol);
       const lots = markets.amountDecimals(symbol);
       const depth = Math.max(...['asks', 'bids'].map((side) => sum(book[side].slice(0, this.rows[side].length))));

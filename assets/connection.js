@@ -8,9 +8,9 @@
   const EVERY = 500;
 
   class Connection {
-    constructor(root, socket) {
-      this.root = root;
-      this.socket = socket;
+    /** `judge(reason)`, often: why nothing can come, '' while it can. */
+    constructor(root, socket, judge) {
+      Object.assign(this, { root, socket, judge });
       this.pill = root.querySelector('#connection');
       this.text = root.querySelector('#connection-text');
       this.notice = root.querySelector('#chart-stale');
@@ -49,6 +49,7 @@
       const [state, text, notice] = this.state();
       const { rtt, offset } = this.socket;
       this.root.dataset.connection = state;
+      this.judge(state === 'lost' && notice ? 'connection lost' : '');
       CV.write(this.text, text);
       CV.write(this.notice, notice);
       this.notice.hidden = !notice;

@@ -41,6 +41,17 @@
 
   CV.calm = window.matchMedia('(prefers-reduced-motion: reduce)');
 
+  const FLASH = 300;
+  const REST = 1_000; // ms from one flash to the next: a market that changes all the time does not blink all the time
+
+  /** Flash once for a figure that rose (`direction` > 0) or fell. */
+  CV.flash = (element, direction) => {
+    const now = performance.now();
+    if (CV.calm.matches || now - (element.flashed || -REST) < REST) return;
+    element.flashed = now;
+    element.animate([{ backgroundColor: direction > 0 ? 'var(--up-tint)' : 'var(--down-tint)' }, { backgroundColor: 'transparent' }], { duration: FLASH });
+  };
+
   /** Write `english`, in the page's language, into `element` only when it differs: the browser lays out nothing for nothing. */
   CV.write = (element, english) => {
     const text = CV.texts.of(english);

@@ -3,9 +3,6 @@
   'use strict';
   const CV = (window.CV = window.CV || {});
 
-  const FLASH = 300;
-  const REST = 1_000; // ms from one flash to the next
-
   class Header {
     constructor(root, markets) {
       this.markets = markets;
@@ -19,7 +16,6 @@
         range: root.querySelectorAll('[data-stat=range]'),
       };
       this.shown = NaN;
-      this.flashed = 0;
       this.titled = 0;
       this.paint = () => this.draw();
       markets.onChange((symbol) => symbol === this.symbol && CV.gently(this.paint));
@@ -40,7 +36,10 @@
       const decimals = this.markets.decimals(this.symbol);
       const { last } = market;
       CV.write(this.price, format.number(last, decimals));
-      if (last !== this.shown && Number.isFinite(this.shown)) this.blink(Math.sign(last - this.shown));
+      if (last !== this.shown && Number.isFinite(this.shown)) {
+        this.price.dataset.direction = Math.sign(last - this.shown);
+        CV.flash(this.price, last - this.shown);
+      }
       this.shown = last;
       const { percent } = this.markets.change(this.symbol);
       const direction = format.direction(percent);
@@ -57,16 +56,6 @@
         document.title = `${format.number(last, decimals)} ${this.symbol} · CryptoViz`;
         this.titled = now;
       }
-    }
-
-    /** A change flashes once; a market that changes all the time does not blink all the time. */
-    blink(direction) {
-      this.price.dataset.direction = direction;
-      const now = performance.now();
-      if (CV.calm.matches || now - this.flashed < REST) return;
-      this.flashed = now;
-      const tint = direction > 0 ? 'var(--up-tint)' : 'var(--down-tint)';
-      this.price.animate([{ backgroundColor: tint }, { backgroundColor: 'transparent' }], { duration: FLASH });
     }
   }
 

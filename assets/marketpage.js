@@ -3,7 +3,6 @@
   'use strict';
   const CV = (window.CV = window.CV || {});
 
-  const STARS = 'cryptoviz.starred';
   const SLOW = 60_000; // ms between two looks at what nothing pushes here
   const SOON = 5_000; // the same while something is not there yet: in the first minute of a first start
   const HOURS = 168;
@@ -12,23 +11,6 @@
   const TEXT = ['symbol'];
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
-
-  const stars = {
-    read() {
-      try {
-        return new Set(JSON.parse(localStorage.getItem(STARS) || '[]'));
-      } catch {
-        return new Set(); // private windows and strangers' entries: none, then
-      }
-    },
-    write(names) {
-      try {
-        localStorage.setItem(STARS, JSON.stringify([...names]));
-      } catch {
-        // They last as long as the page.
-      }
-    },
-  };
 
   const SCREENS = {
     '': () => true,
@@ -91,7 +73,7 @@
       this.body = this.block.querySelector('tbody');
       this.tiles = find('.tiles');
       this.together = find('.together');
-      this.starred = stars.read();
+      this.starred = CV.stars.names;
       this.screen = '';
       this.sorted = { field: 'volume', down: true };
       this.extra = new Map(this.symbols.map((symbol) => [symbol, { rsi: NaN, mean: NaN, mood: NaN }]));
@@ -169,8 +151,7 @@
     }
 
     star(symbol) {
-      this.starred.has(symbol) ? this.starred.delete(symbol) : this.starred.add(symbol);
-      stars.write(this.starred);
+      CV.stars.toggle(symbol);
       this.dirty.add(symbol);
       this.draw();
       this.order();

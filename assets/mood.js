@@ -29,17 +29,17 @@
       this.after = find('.after'); // not on the terminal
       this.blocks = [this.dial, this.series, this.after].filter(Boolean);
       this.socket = socket;
-      CV.repeat(() => this.asked && this.load(), LATER, true);
+      CV.repeat(() => this.asked && this.load().catch(() => {}), LATER, true); // the blocks say it
     }
 
-    /** `coin` a token or '' for the market; `symbol` whose price is drawn. */
+    /** `coin` a token or '' for the market; `symbol` whose price is drawn. Resolves as `load` does. */
     show(coin, symbol) {
       if (this.subscription) this.subscription();
       this.coin = coin;
       this.symbol = symbol;
       for (const block of this.blocks) block.dataset.state = 'loading';
       this.subscription = this.socket.subscribe({ type: 'sentiment', symbol: coin || 'market', timeframe: '1h' }, (bucket) => this.hear(bucket));
-      this.load();
+      return this.load();
     }
 
     /** Nobody looks: nothing is asked until the next `show`. */
@@ -49,14 +49,17 @@
       this.asked = null;
     }
 
+    /** Whether there is anything of it; throws when none of it can be loaded. */
     async load() {
       const asked = (this.asked = {});
+      const failures = [];
       const of = this.coin || undefined;
       const fill = async (block, ask, draw) => {
         try {
           const answers = await Promise.all(ask);
           if (asked === this.asked) block.dataset.state = draw(...answers) ? 'ready' : 'empty';
         } catch (error) {
+          failures.push(error);
           if (asked !== this.asked) return;
           CV.write(block.querySelector('.block-empty'), `This cannot be loaded: ${error.message}. Trying again by itself.`);
           block.dataset.state = 'empty';
@@ -70,6 +73,8 @@
         ], (moods, candles) => this.draw(moods, candles)),
         this.after && fill(this.after, [CV.rest.get('sentiment/study', { symbol: of, days: 90 })], (study) => this.tell(study)),
       ]);
+      if (failures.length === this.blocks.length) throw failures[0];
+      return this.blocks.some((block) => block.dataset.state === 'ready');
     }
 
     hear(bucket) {
@@ -118,7 +123,7 @@
       const x = (time) => ((time - start) / Math.max(3_600_000, end - start)) * WIDTH;
       const y = (value) => HEIGHT / 2 - (value * HEIGHT) / 2;
       const wide = Math.max(1, x(start + 3_600_000) * 0.7);
-      const svg = drawn('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Mood by the hour, and the price' });
+      const svg = drawn('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Sentiment by the hour, and the price' });
       svg.append(drawn('path', { d: `M0 ${HEIGHT / 2}H${WIDTH}`, class: 'middle' }));
       for (const { time, value } of moods) {
         if (time < start) continue;
@@ -135,7 +140,7 @@
       const words = this.series.querySelector('.legend');
       const sign = newest.value > 0 ? '+' : '';
       words.replaceChildren(
-        element('b', newest.value < 0 ? 'bad' : 'good', `Mood ${sign}${CV.format.number(newest.value, 2)}`),
+        element('b', newest.value < 0 ? 'bad' : 'good', `Sentiment ${sign}${CV.format.number(newest.value, 2)}`),
         element('span', '', `${CV.format.number(newest.low, 2)} … ${CV.format.number(newest.high, 2)}, ${newest.articles} articles`),
         element('span', 'of-price', `${this.symbol} close`),
       );

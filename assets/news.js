@@ -49,7 +49,7 @@
       for (const group of ['coin', 'mood']) {
         this.root.querySelectorAll(`[data-${group}]`).forEach((button) => button.setAttribute('aria-pressed', String(button.dataset[group] === this.filter[group])));
       }
-      if (change.coin !== undefined) this.mood.show(change.coin, this.bySymbol.get(change.coin) || this.bySymbol.values().next().value);
+      if (change.coin !== undefined) this.mood.show(change.coin, this.bySymbol.get(change.coin) || this.bySymbol.values().next().value).catch(() => {}); // the blocks say it
       this.shown.clear();
       this.list.replaceChildren();
       this.feed.dataset.state = 'loading';

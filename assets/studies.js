@@ -6,7 +6,7 @@
   const KEY = 'cryptoviz.studies';
   const MOST = 12; // more could not be told apart, and each is a request per symbol and timeframe
   const LEAST_PANE = 56;
-  const MOST_PANE = 120;
+  const MOST_PANE = 96;
   const PANES = 0.45; // of the chart's height, at most: prices keep the larger part
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
@@ -21,11 +21,15 @@
 
   const sound = (kept) => (Array.isArray(kept) ? kept.filter((one) => one && typeof one.name === 'string' && one.params && typeof one.params === 'object').slice(0, MOST) : []);
 
+  // Somebody new sees that there are panes; a phone has no room for them.
+  const usual = () => (matchMedia('(min-width: 761px)').matches ? ['rsi', 'macd'].map((name) => ({ name, params: {} })) : []);
+
   function stored() {
     try {
-      return sound(JSON.parse(localStorage.getItem(KEY) || '[]'));
+      const kept = localStorage.getItem(KEY);
+      return kept === null ? usual() : sound(JSON.parse(kept));
     } catch {
-      return []; // storage may be forbidden, or hold nonsense
+      return usual(); // storage may be forbidden, or hold nonsense
     }
   }
 

@@ -3,7 +3,6 @@
   'use strict';
   const CV = (window.CV = window.CV || {});
 
-  const ROW = 22;
   const KEPT = 120;
   const FIRST = 60;
   const SEARCHED = 1000; // trades among which the large ones are looked for
@@ -12,10 +11,11 @@
   const SIZES = [[0, 'All'], [1_000, '≥ 1K'], [10_000, '≥ 10K'], [100_000, '≥ 100K']];
 
   const NONE = 'No trade yet. Each appears here as it happens.';
+  const NONE_LARGE = 'No trade as large as this lately. Each appears here as it happens.';
 
   class Tape {
     constructor(panel, socket, markets) {
-      this.body = panel.querySelector('.rows');
+      this.body = panel.body.querySelector('.rows');
       this.panel = panel;
       this.socket = socket;
       this.markets = markets;
@@ -25,6 +25,7 @@
       this.filter();
       new ResizeObserver(() => this.fit()).observe(this.body);
       CV.zone.onChange(() => CV.frame(this.paint));
+      panel.exports(() => [['time', 'trade_id', 'side', 'price', 'amount'], ...this.trades.map((trade) => [CV.rest.iso(trade.ts), trade.id, trade.side, trade.price, trade.amount])]);
       markets.onChange((symbol) => symbol === this.symbol && this.decimals !== markets.decimals(symbol) && CV.frame(this.paint));
     }
 
@@ -38,54 +39,57 @@
         CV.kept.write(KEY, control.value);
         this.least = Number(control.value);
         this.trades = [];
-        this.load(this.symbol);
+        this.ask();
       });
-      this.panel.querySelector('h2').append(control);
+      this.panel.tools.append(control);
     }
 
     large(trade) {
       return trade.price * trade.amount >= this.least;
     }
 
-    async show(symbol) {
+    show(symbol) {
       if (this.end) this.end();
       this.symbol = symbol;
       this.trades = [];
-      this.panel.dataset.state = 'loading';
+      this.panel.set('loading');
       CV.frame(this.paint);
-      this.end = this.socket.subscribe({ type: 'trade', symbol }, (trade) => this.add(trade), () => this.load(symbol));
-      await this.load(symbol);
+      this.end = this.socket.subscribe({ type: 'trade', symbol }, (trade) => this.add(trade), () => this.ask());
+      this.ask();
+    }
+
+    ask() {
+      const { symbol } = this;
+      this.panel.load(() => this.load(symbol), this.least ? NONE_LARGE : NONE);
     }
 
     /** The newest trades from REST, merged with those that came meanwhile. */
     async load(symbol) {
-      try {
-        const rows = await CV.rest.get('crypto/trades', { symbol, limit: this.least ? SEARCHED : FIRST });
-        if (symbol !== this.symbol) return;
-        const known = new Set(this.trades.map((trade) => trade.id));
-        const more = rows
-          .map((row) => entry(row, CV.rest.ms(row.event_ts || row.timestamp)))
-          .filter((trade) => !known.has(trade.id) && this.large(trade));
-        this.trades = this.trades.concat(more).sort((a, b) => b.ts - a.ts).slice(0, KEPT);
-      } catch {
-        // The socket brings the next ones.
-      }
-      if (symbol !== this.symbol) return;
-      this.panel.dataset.state = this.trades.length ? 'live' : 'empty';
-      CV.write(this.panel.querySelector('.panel-empty'), this.least ? 'No trade as large as this lately. Each appears here as it happens.' : NONE);
+      const rows = await CV.rest.get('crypto/trades', { symbol, limit: this.least ? SEARCHED : FIRST });
+      if (symbol !== this.symbol) return false;
+      const known = new Set(this.trades.map((trade) => trade.id));
+      const more = rows
+        .map((row) => entry(row, CV.rest.ms(row.event_ts || row.timestamp)))
+        .filter((trade) => !known.has(trade.id) && this.large(trade));
+      this.trades = this.trades.concat(more).sort((a, b) => b.ts - a.ts).slice(0, KEPT);
       CV.frame(this.paint);
+      return this.trades.length > 0;
     }
 
     add(trade) {
       const made = entry(trade, trade.timestamp);
+      this.panel.heard();
       if (!this.large(made)) return;
+      this.panel.fresh();
       this.trades.unshift(made);
       if (this.trades.length > KEPT) this.trades.length = KEPT;
       CV.gently(this.paint);
     }
 
+    /** As many rows as there is room for. */
     fit() {
-      const wanted = Math.min(KEPT, Math.floor(this.body.clientHeight / ROW));
+      if (!this.body.clientHeight) return;
+      const wanted = Math.min(KEPT, Math.floor(this.body.clientHeight / CV.measure(this.panel.section, '--trade')));
       while (this.rows.length < wanted) {
         const row = document.createElement('div');
         row.className = 'trade';
@@ -106,7 +110,6 @@
       const { format } = CV;
       const decimals = (this.decimals = this.markets.decimals(this.symbol));
       const lots = this.markets.amountDecimals(this.symbol);
-      if (this.trades.length) this.panel.dataset.state = 'live';
       const shown = this.trades.slice(0, this.rows.length);
       const most = shown.reduce((so, trade) => Math.max(so, trade.amount), 0);
       this.rows.forEach(({ row, cells }, i) => {

@@ -10,7 +10,7 @@
   const LANGUAGES = { en: 'English', fr: 'Français' };
   const SPOKEN = ['title', 'aria-label', 'placeholder'];
   // What others wrote, and what is typed.
-  const FOREIGN = 'code, pre, textarea, script, style, .headline, .teaser, .news-mark, .brand, .line > b';
+  const FOREIGN = 'code, pre, textarea, script, style, .headline, .teaser, .reasons, .news-mark, .brand, .line > b';
   const REMEMBERED = 2_000; // texts with figures in them are others all the time
 
   let exact = new Map();

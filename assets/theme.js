@@ -81,6 +81,8 @@
   const named = location.pathname.slice(1);
   root.dataset.page = OTHERS.includes(named) ? named : 'terminal';
 
+  /** px of a measure of tokens.css, as it is at `element`. */
+  CV.measure = (element, name) => parseFloat(getComputedStyle(element).getPropertyValue(name));
   /** What this browser keeps, where it may. */
   CV.kept = { read: stored, write: store };
   CV.theme = { page: () => root.dataset.page, colors, choose, chosen, paint, colours: () => root.dataset.colours, studies: () => colors().studies, toggle, onChange: (listener) => listeners.push(listener), name: () => root.dataset.theme };

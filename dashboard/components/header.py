@@ -6,7 +6,7 @@ from typing import Final
 from dash import html
 
 from dashboard.components.markup import attrs, button, icon
-from dashboard.components.nav import pages, settings, theme
+from dashboard.components.nav import pages, settings, theme, user
 
 #: Those that a desktop header has room for.
 _SHORT: Final = {"high": "24h High", "low": "24h Low", "volume": "24h Volume"}
@@ -25,6 +25,12 @@ def header() -> html.Header:
             ),
             html.Div([html.Span("–", id="price"), html.Span("", id="change")], className="quote"),
             figures("header-stats", _SHORT),
+            button(
+                [html.Span("Sentiment"), html.B("–")],
+                id="mood-chip",
+                title="Fear and greed of the coin, 0 to 100. Opens the panel Sentiment.",
+                **attrs(data_state="loading"),
+            ),
             pages("/"),
             html.Div(
                 [html.Span(className="dot"), html.Span("Connecting…", id="connection-text")],
@@ -33,6 +39,7 @@ def header() -> html.Header:
             ),
             settings(),
             theme(),
+            user(),
         ],
         id="header",
     )

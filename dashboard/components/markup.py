@@ -39,8 +39,3 @@ def choice(group: str, options: Sequence[tuple[str, Any, str]], label: str) -> h
 def columns(names: Sequence[str], extra: str = "") -> html.Div:
     """The names over a panel's columns."""
     return html.Div([html.Span(name) for name in names], className=f"columns {extra}".strip())
-
-
-def panel(id_: str, title: str, children: Sequence[Any]) -> html.Section:
-    """A side panel: header, body."""
-    return html.Section([html.H2(title), *children], id=id_, className="panel", **attrs(aria_label=title))

@@ -18,9 +18,9 @@ def mood() -> list[html.Section]:
         ),
         _block(
             "mood-series",
-            "Mood and price, 7 days",
+            "Sentiment and price, 7 days",
             [html.Div(className="figure"), html.P(className="legend")],
-            "No mood yet: it comes with the first articles.",
+            "No sentiment yet: it comes with the first articles.",
         ),
     ]
 

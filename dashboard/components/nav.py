@@ -1,5 +1,6 @@
 """From page to page: in the header, and on the phone along the lower edge."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from dash import html
@@ -16,11 +17,12 @@ PAGES: Final = {
 }
 
 
-def links(active: str) -> list[html.A]:
-    return [
-        html.A(name, href=path, **(attrs(aria_current="page") if path == active else {}))
-        for path, name in PAGES.items()
-    ]
+#: Those that the phone's bottom bar has room for; the rest is behind its More.
+_FIRST: Final = ("/", "/markets", "/news")
+
+
+def links(active: str, paths: Iterable[str] = PAGES) -> list[html.A]:
+    return [html.A(PAGES[path], href=path, **(attrs(aria_current="page") if path == active else {})) for path in paths]
 
 
 def pages(active: str) -> html.Nav:
@@ -29,8 +31,13 @@ def pages(active: str) -> html.Nav:
 
 
 def bottom(active: str) -> html.Nav:
-    """On the phone."""
-    return html.Nav(links(active), className="bottom", **attrs(aria_label="Pages"))
+    """On the phone. menu.js opens what More has."""
+    current = {} if active in _FIRST else attrs(aria_current="page")
+    return html.Nav(
+        [*links(active, _FIRST), html.Button("More", type="button", className="bottom-more", **current)],
+        className="bottom",
+        **attrs(aria_label="Pages"),
+    )
 
 
 def bar(active: str, title: str) -> html.Header:
@@ -47,6 +54,7 @@ def bar(active: str, title: str) -> html.Header:
             pages(active),
             settings(),
             theme(),
+            user(),
         ],
         className="bar",
     )
@@ -60,6 +68,11 @@ def settings() -> html.A:
         title="Settings",
         **attrs(aria_label="Settings"),
     )
+
+
+def user() -> html.Button:
+    """Who is logged in, where anybody logs in: access.js writes the name, its menu leads to the settings and out."""
+    return button([icon("user"), html.Span("", className="user-name")], className="user", hidden=True)
 
 
 def theme(**attributes: Any) -> html.Button:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dash import html
 
 from dashboard.components.chart import chart
-from dashboard.components.dock import dock
+from dashboard.components.dialogs import indicators, picker
 from dashboard.components.header import header
 from dashboard.components.markup import attrs
 from dashboard.components.nav import bottom
-from dashboard.components.side import indicators, picker, side, tabs
+from dashboard.components.panels import dock, left, right, tabs
 from dashboard.components.toolbar import toolbar
 
 
@@ -24,16 +24,15 @@ def layout(symbols: Sequence[str]) -> html.Main:
             toolbar(),
             # Filled by replay.js: what steers a replay.
             html.Div(id="replay", role="toolbar", hidden=True, **attrs(aria_label="Replay")),
+            left(),
             chart(),
             dock(),
             tabs(),
-            side(),
+            right(),
             picker(),
             indicators(),
             bottom("/"),
         ],
         id="terminal",
-        **attrs(
-            data_symbols=json.dumps(list(symbols)), data_chart="loading", data_connection="waiting", data_pane="book"
-        ),
+        **attrs(data_symbols=json.dumps(list(symbols)), data_chart="loading", data_connection="waiting"),
     )

@@ -67,7 +67,9 @@ def test_in_and_out(visitor: Terminal) -> None:
     assert "/t/ETH-USDT" in visitor.page.url
     visitor.page.wait_for_selector("#terminal[data-connection=live]")
 
-    visitor.page.click("#header .settings-link")
+    assert visitor.text("#header .user") == "ann"
+    visitor.page.click("#header .user")
+    visitor.page.click("#menu >> text=Settings")
     visitor.page.wait_for_selector("#settings .users[data-state=ready]")
     assert "ann" in visitor.text("#settings .account")
     assert visitor.page.locator("#settings .logins .line").count() == 1
@@ -124,7 +126,7 @@ def test_layouts_are_the_users_not_the_browsers(visitor: Terminal, browser: Brow
     log_in(visitor)
     visitor.ready()
     visitor.page.click("#layout-button")
-    visitor.page.click("#layouts >> text=Panels on the left")
+    visitor.page.click("#layouts >> text=Order book")
     visitor.page.fill("#layouts form input", "Left hand")
     visitor.page.click("#layouts >> text=Save")
     visitor.page.wait_for_selector("#layouts .named >> text=Left hand")
@@ -136,7 +138,7 @@ def test_layouts_are_the_users_not_the_browsers(visitor: Terminal, browser: Brow
     elsewhere.ready()
     elsewhere.page.click("#layout-button")
     elsewhere.page.click("#layouts >> text=Left hand")
-    elsewhere.until("document.querySelector('#terminal').classList.contains('with-left')")
+    elsewhere.until("document.querySelector('#terminal').querySelector('#book').classList.contains('hidden')")
     elsewhere.page.click("#layouts [aria-label='Remove Left hand']")
     elsewhere.page.wait_for_selector("#layouts .named", state="detached")
     elsewhere.page.context.close()

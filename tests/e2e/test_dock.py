@@ -15,11 +15,17 @@ pytestmark = pytest.mark.e2e
 MARKS = "#news-marks .news-mark:not([hidden])"
 
 
+def _open(terminal: Terminal, panel: str) -> None:
+    """Whatever an earlier page left open."""
+    if terminal.page.get_attribute("#dock", "data-open") != panel:
+        terminal.page.click(f"[data-dock={panel}]")
+
+
 def test_news_of_the_coin_and_their_marks(stack: Stack, terminal: Terminal, feed: Feed) -> None:
     page = terminal.open("/t/ETH-USDT").page
     feed.add("Ethereum upgrade goes live", "https://news.example/upgrade", "All nodes follow.")
     feed.add("Dogecoin to the moon", "https://news.example/moon")
-    page.click("#dock >> text=News")
+    _open(terminal, "headlines")
     page.wait_for_selector("#dock .article >> text=Ethereum upgrade goes live")
     assert page.locator("#dock .article >> text=Dogecoin").count() == 0
     assert "Local Wire" in terminal.text("#dock .article >> nth=0")
@@ -41,8 +47,13 @@ def test_news_of_the_coin_and_their_marks(stack: Stack, terminal: Terminal, feed
     page.wait_for_selector("#dock .article >> text=Dogecoin to the moon")
     page.reload()
     page.wait_for_selector("#dock .article >> text=Dogecoin to the moon")
-    page.click("#dock >> text=News")
-    assert not page.is_visible("#dock .dock-body .articles")
+    # Its name closes it, and what made a score is one click away.
+    page.click("#dock .article button.score >> nth=0")
+    page.wait_for_selector("#dock .article .reasons li")
+    page.click("[data-dock=headlines]")
+    assert not page.is_visible("#dock .articles")
+    page.click("[data-dock=headlines]")
+    assert page.is_visible("#dock .articles")
 
 
 def test_where_trades_are_missing(terminal: Terminal) -> None:
@@ -71,10 +82,10 @@ def test_where_trades_are_missing(terminal: Terminal) -> None:
 
 def test_depth(terminal: Terminal) -> None:
     page = terminal.open("/t/BTC-USDT").page
-    page.click("#dock >> text=Depth")
-    page.wait_for_selector("#dock [data-of=depth][data-state=live]")
+    _open(terminal, "depth")
+    page.wait_for_selector("#dock #depth[data-state=live]")
     painted = """(() => {
-      const canvas = document.querySelector('#dock canvas');
+      const canvas = document.querySelector('#depth canvas');
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
       let [up, down] = [0, 0];
       for (let i = 0; i < data.length; i += 4) {
@@ -84,12 +95,11 @@ def test_depth(terminal: Terminal) -> None:
       return Math.min(up, down);
     })()"""
     assert eventually(lambda: terminal.value(painted) > 1000)
-    page.click("#dock >> text=Depth")
 
 
 def test_statistics_and_the_converter(stack: Stack, terminal: Terminal) -> None:
     page = terminal.open("/t/DOGE-USDT").page
-    page.click("#dock >> text=Statistics")
+    _open(terminal, "statistics")
     page.wait_for_selector("#dock .performance >> text=1 year")
     rows = stack.api("crypto/data", symbol="DOGE/USDT", interval="1d", limit=366)
     change = (rows[0]["close"] / rows[365]["close"] - 1) * 100
@@ -111,7 +121,32 @@ def test_statistics_and_the_converter(stack: Stack, terminal: Terminal) -> None:
     assert eventually(
         lambda: abs(float(base.input_value()) * terminal.value("CV.app.markets.get('DOGE/USDT').last") / 50 - 1) < 0.01
     )
-    page.click("#dock >> text=Statistics")
+
+
+def test_indicators_and_what_they_say(stack: Stack, terminal: Terminal) -> None:
+    page = terminal.open("/t/ETH-USDT?tf=1h").page
+    _open(terminal, "readings")
+    page.wait_for_selector("#readings [data-name=rsi]")
+    [row] = [one for one in stack.api("indicators", symbol="ETH/USDT", interval="1h") if one["indicator_type"] == "rsi"]
+    # The figure moves with the forming candle: what it is read as is checked on the figure that is shown.
+    shown = float(terminal.text("#readings [data-name=rsi] b").replace("\u2212", "-"))
+    assert shown == pytest.approx(row["value"], abs=15)
+    said = terminal.text("#readings [data-name=rsi] .reading-said")
+    assert said == ("Overbought" if shown > 70 else "Oversold" if shown < 30 else "In between")
+    terminal.value("CV.app.studies.use([])")
+    page.click("#readings [data-name=ema] button")
+    page.wait_for_selector("#studies [data-study=ema]")
+    page.click("#studies [data-study=ema] .study-remove")
+
+
+def test_sentiment_of_the_coin(stack: Stack, terminal: Terminal) -> None:
+    page = terminal.open("/t/BTC-USDT").page
+    page.wait_for_selector("#mood-chip[data-state=live]")
+    gauge = stack.api("sentiment/gauge", symbol="btc")
+    assert abs(int(terminal.text("#mood-chip b")) - gauge["value"]) < 5
+    page.click("#mood-chip")
+    page.wait_for_selector("#sentiment .dial[data-state=ready]")
+    assert terminal.text("#sentiment .dial strong") == terminal.text("#mood-chip b")
 
 
 def test_a_picture_of_the_chart(terminal: Terminal) -> None:

@@ -33,8 +33,11 @@ def test_nothing_is_left_in_english(french: Terminal) -> None:
         page.keyboard.press("Escape")
     page.click("#layout-button")
     page.keyboard.press("Escape")
-    for name in ("news", "depth", "statistics", "statistics"):
+    for name in ("sentiment", "readings", "statistics", "depth", "headlines"):
         page.click(f"[data-dock={name}]")
+        page.wait_for_selector(f"#{name}:not([data-state=loading])")
+        page.click("#dock .panel:not(.hidden) .panel-more")
+        page.keyboard.press("Escape")
     french.until("document.querySelector('#connection-text').textContent.startsWith('En direct')")
     left = set(french.value("CV.texts.missing()"))
     for path, done in {

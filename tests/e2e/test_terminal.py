@@ -241,12 +241,20 @@ def test_on_a_phone_nothing_is_too_wide_or_too_small(phone: Terminal) -> None:
       const r = b.getBoundingClientRect();
       return [b.id || b.textContent || b.title, Math.round(r.width), Math.round(r.height), Math.round(r.left), Math.round(r.right)];
     }).filter(([, w, h, left, right]) => w < 40 || h < 40 || left < 0 || right > 390)"""
-    for pane, shown in (("book", "#book"), ("tape", "#tape"), ("strip", "#strip"), ("stats", "#stats")):
-        phone.page.tap(f"[data-pane={pane}]")
-        assert phone.page.is_visible(shown)
+    for pane in ("book", "tape", "headlines", "sentiment", "statistics", "watchlist", "readings"):
+        if pane in ("watchlist", "readings"):
+            phone.page.tap("#tabs [aria-label='More panels']")
+            phone.page.tap(f"#menu >> text={'Watchlist' if pane == 'watchlist' else 'Indicators'}")
+        else:
+            phone.page.tap(f"[data-pane={pane}]")
+        assert phone.page.is_visible(f"#{pane} .panel-body")
         assert phone.value(wide) == [390, 844]
         assert phone.value(small) == []
     assert phone.value("document.querySelector('#chart').clientHeight") == pytest.approx(844 / 2, abs=2)
+    # What the bottom bar has no room for.
+    phone.page.tap("#terminal .bottom-more")
+    assert phone.page.get_attribute("#menu >> text=Settings", "href") == "/settings"
+    phone.page.keyboard.press("Escape")
     phone.page.tap("#wide")
     phone.until("document.querySelector('#chart').clientHeight > 640")
     assert phone.value(wide) == [390, 844]

@@ -1,0 +1,62 @@
+/* The sentiment of the coin that is shown: its panel, and the chip in the header that opens it. mood.js draws. */
+(function () {
+  'use strict';
+  const CV = (window.CV = window.CV || {});
+
+  const NONE = 'No sentiment of this coin yet: it comes with the first articles, and with days of prices.';
+  const LATER = 60_000; // ms until the chip is asked for again
+
+  class Sentiment {
+    constructor(panel, chip, socket, open) {
+      Object.assign(this, { panel, chip });
+      this.mood = new CV.Mood(panel.body, socket);
+      chip.addEventListener('click', open);
+      panel.watch((shown) => {
+        this.shown = shown;
+        this.watch();
+      });
+      panel.exports(() => [['time', 'value', 'low', 'high', 'articles'], ...(this.mood.moods || []).map((one) => [CV.rest.iso(one.time), one.value, one.low, one.high, one.articles])]);
+      CV.repeat(() => this.symbol && this.ask(), LATER, true);
+    }
+
+    show(symbol) {
+      if (symbol === this.symbol) return;
+      this.symbol = symbol;
+      this.chip.dataset.state = 'loading';
+      this.ask();
+      this.watch();
+    }
+
+    watch() {
+      const wanted = this.shown ? this.symbol : null;
+      if (wanted === this.watched) return;
+      this.watched = wanted;
+      this.mood.hide();
+      this.panel.rest();
+      if (!wanted) return;
+      this.panel.set('loading');
+      let asked = false;
+      this.panel.load(() => {
+        if (asked) return this.mood.load();
+        asked = true;
+        return this.mood.show(CV.format.base(wanted).toLowerCase(), wanted);
+      }, NONE);
+    }
+
+    async ask() {
+      const { symbol } = this;
+      try {
+        const { value, label } = await CV.rest.get('sentiment/gauge', { symbol: CV.format.base(symbol).toLowerCase() });
+        if (symbol !== this.symbol) return;
+        this.chip.dataset.state = value === null ? 'empty' : 'live';
+        this.chip.dataset.direction = value > 55 ? 1 : value < 45 ? -1 : 0;
+        CV.write(this.chip.querySelector('b'), value === null ? '–' : String(Math.round(value)));
+        CV.write(this.chip.querySelector('span'), value === null ? 'No sentiment' : label);
+      } catch {
+        if (symbol === this.symbol) this.chip.dataset.state = 'empty';
+      }
+    }
+  }
+
+  CV.Sentiment = Sentiment;
+})();
