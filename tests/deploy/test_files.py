@@ -5,17 +5,22 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 from typer.main import get_command
 
 from pipeline.cli import app
+from pipeline.embedded import postgres
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, load
+from pipeline.store.engine import dsn
+from pipeline.store.migrate import migrate
 from tests.tools import REPOSITORY, need, tool_missing
 
 DEPLOY = REPOSITORY / "deploy"
@@ -27,7 +32,8 @@ SETTINGS = {f"CRYPTOVIZ_{name.upper()}" for name in Settings.model_fields}
 OUTER = {"CRYPTOVIZ_VERSION", "CRYPTOVIZ_LISTEN", "CRYPTOVIZ_HTTPS_PORT"}
 #: Profile → what runs beside the core.
 COLD = {"minio", "bucket"}
-WATCHING = {"prometheus", "alertmanager", "grafana", "loki", "alloy"}
+EXPORTERS = {"postgres-exporter", "kafka-exporter", "redis-exporter", "node-exporter"}
+WATCHING = {"prometheus", "alertmanager", "grafana", "loki", "alloy"} | EXPORTERS
 
 
 def test_every_worker_is_there_and_is_a_command() -> None:
@@ -160,28 +166,104 @@ def test_secrets_of_files_are_settings(tmp_path: Any, monkeypatch: pytest.Monkey
     assert Settings().database_url == "postgresql+psycopg2://e"
 
 
-METRIC = re.compile(r"\bcryptoviz_\w+")
+METRIC = re.compile(r"\b(?:cryptoviz|process|pg|kafka|redis|node)_\w+|\bup\b")
+#: What the exporters and Prometheus's own client give, as far as it is asked for.
+OTHERS = {
+    "up", "process_resident_memory_bytes", "process_open_fds", "redis_connected_clients", "pg_database_size_bytes",
+    "pg_stat_activity_count", "node_filesystem_avail_bytes", "node_filesystem_size_bytes",
+}  # fmt: skip
+BOARDS = {path.stem: json.loads(path.read_text()) for path in (DEPLOY / "grafana" / "dashboards").glob("*.json")}
+RULES = [
+    rule
+    for group in yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+    for rule in group["rules"]
+]
 
 
 def known_metrics() -> set[str]:
-    source = (REPOSITORY / "dashboard" / "metrics.py").read_text()
-    found = set(METRIC.findall(source))
-    return found | {f"{one}_total" for one in found} | {f"{one}_bucket" for one in found}
+    """Those of docs/metrics.md, which tests/test_metrics.py holds against what the parts answer."""
+    page = (REPOSITORY / "docs" / "metrics.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\w+)", page, re.MULTILINE)
+    return OTHERS | {f"{name}_bucket" if kind == "histogram" else name for name, kind in rows}
+
+
+def sources() -> dict[str, str]:
+    """uid → type."""
+    files = (DEPLOY / "grafana" / "provisioning" / "datasources").glob("*.yml")
+    return {one["uid"]: one["type"] for file in files for one in yaml.safe_load(file.read_text())["datasources"]}
+
+
+def test_prometheus_asks_everybody_where_they_answer() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    (workers,) = jobs["workers"]["dns_sd_configs"]
+    assert set(workers["names"]) == set(OURS) - {"web", "migrate"}
+    for name in workers["names"]:
+        assert OURS[name]["environment"]["CRYPTOVIZ_METRICS_PORT"] == workers["port"]
+        assert "cryptoviz_metrics_token" in OURS[name]["secrets"]
+    asked = {
+        job["static_configs"][0]["targets"][0].partition(":")[0] for job in jobs.values() if "static_configs" in job
+    }
+    assert asked == EXPORTERS | {"localhost"}
 
 
 def test_dashboards_and_rules_ask_for_metrics_that_exist() -> None:
     known = known_metrics()
-    for path in (DEPLOY / "grafana" / "dashboards").glob("*.json"):
-        board = json.loads(path.read_text())
+    assert set(BOARDS) == {"trading", "pipeline", "live", "database", "news"}
+    for name, board in BOARDS.items():
         for panel in board["panels"]:
+            assert sources()[panel["datasource"]["uid"]] == panel["datasource"]["type"]
             for target in panel["targets"]:
-                assert set(METRIC.findall(target["expr"])) <= known, f"{path.name}: {panel['title']}"
-    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
+                if panel["datasource"]["uid"] == "prometheus":
+                    asked = set(METRIC.findall(re.sub(r'"[^"]*"', "", target["expr"])))
+                    assert asked and asked <= known, f"{name}: {panel['title']}: {asked - known}"
     runbooks = (REPOSITORY / "docs" / "runbooks.md").read_text()
-    for rule in rules:
-        assert set(METRIC.findall(rule["expr"])) <= known
+    for rule in RULES:
+        assert set(METRIC.findall(re.sub(r'"[^"]*"', "", rule["expr"]))) <= known, rule["alert"]
         assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{rule['alert'].lower()}"
         assert f"\n## {rule['alert']}\n" in runbooks
+    assert {rule["alert"] for rule in RULES} == set(re.findall(r"^## (\w+)$", runbooks, re.MULTILINE))
+
+
+def test_dashboards_ask_the_database_for_what_it_has(database_url: str, tmp_path: Path) -> None:
+    """As the role that may only look, made by the file that compose.yaml gives the database."""
+    password = tmp_path / "password"
+    password.write_text("quite a secret")
+    made = (DEPLOY / "timescaledb" / "reader.sql").read_text().replace("/run/secrets/reader_password", str(password))
+    psql = postgres.programs() / "psql"
+    done = subprocess.run(
+        [psql, "-v", "ON_ERROR_STOP=1", "-q", dsn(database_url)], input=made, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    try:
+        migrate(database_url)
+        reader = make_url(dsn(database_url)).set(username="cryptoviz_reader", password="quite a secret")
+        with (
+            psycopg2.connect(reader.render_as_string(hide_password=False)) as connection,
+            connection.cursor() as cursor,
+        ):
+            for sql in _queries("trading", "news"):
+                cursor.execute(sql)
+            for refused in ("SELECT * FROM users", "SELECT * FROM api_keys", "DELETE FROM trades"):
+                with pytest.raises(psycopg2.Error):
+                    cursor.execute(refused)
+                connection.rollback()
+        connection.close()
+    finally:
+        # Roles are the server's, which other tests share.
+        with psycopg2.connect(dsn(database_url)) as connection, connection.cursor() as cursor:
+            cursor.execute("DROP OWNED BY cryptoviz_reader; DROP ROLE cryptoviz_reader")
+        connection.close()
+
+
+def _queries(*boards: str) -> Iterator[str]:
+    """Their SQL, with what Grafana puts into it."""
+    for name in boards:
+        for panel in BOARDS[name]["panels"]:
+            for target in panel["targets"]:
+                if "rawSql" in target:
+                    sql = re.sub(r"\$__timeFilter\((\w+)\)", r"\1 > now() - interval '1 hour'", target["rawSql"])
+                    yield sql.replace("$symbol", "BTC/USDT").replace("$timeframe", "1m")
 
 
 def test_rules_by_promtool(tmp_path: Path) -> None:
@@ -194,5 +276,4 @@ def test_rules_by_promtool(tmp_path: Path) -> None:
         done = subprocess.run([promtool, *command], cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     tested = (DEPLOY / "prometheus" / "alerts_test.yml").read_text()
-    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
-    assert all(f"alertname: {rule['alert']}\n" in tested for rule in rules)
+    assert all(f"alertname: {rule['alert']}\n" in tested for rule in RULES)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,14 +42,18 @@ class Site:
         } | {
             "CRYPTOVIZ_KAFKA_BROKERS": broker.address, "CRYPTOVIZ_REDIS_URL": redis_url, "CRYPTOVIZ_SYMBOLS": SYMBOLS,
             "CRYPTOVIZ_DATABASE_URL": database_url, "CRYPTOVIZ_BACKFILL_DAYS": "0", "CRYPTOVIZ_PARTITIONS": "6",
+            "CRYPTOVIZ_METRICS_HOST": "127.0.0.1", "CRYPTOVIZ_METRICS_TOKEN": (self.made / "metrics_token").read_text(),
         } | market.env  # fmt: skip
         self._env = env
         self.programs: dict[str, Program] = {}
         self.once("migrate")
         self.once("user", "add", "ann", "--admin", said=PASSWORD)
+        #: Worker → ports of its metrics.
+        self.metrics: dict[str, list[int]] = {}
         for name, count in WORKERS.items():
-            for n in range(count):
-                self.start(f"{name}-{n}", *COMPOSE["services"][name]["command"])
+            self.metrics[name] = [free_port() for _ in range(count)]
+            for n, port in enumerate(self.metrics[name]):
+                self.start(f"{name}-{n}", *COMPOSE["services"][name]["command"], CRYPTOVIZ_METRICS_PORT=str(port))
         self.ports = [free_port(), free_port()]
         for n, port in enumerate(self.ports):
             command = [str(port) if word == "8050" else word for word in COMPOSE["services"]["web"]["command"]]
@@ -56,7 +61,6 @@ class Site:
                 f"web-{n}", *("127.0.0.1" if word == "0.0.0.0" else word for word in command),
                 CRYPTOVIZ_ACCESS="on", CRYPTOVIZ_PROXIES="1", CRYPTOVIZ_EXPORTS=str(folder / "exports"),
                 CRYPTOVIZ_SECRET_KEY=(self.made / "secret_key").read_text(),
-                CRYPTOVIZ_METRICS_TOKEN=(self.made / "metrics_token").read_text(),
             )  # fmt: skip
 
     def once(self, *command: str, said: str = "") -> None:
@@ -93,14 +97,20 @@ def site(make_broker: Callable[[], Broker], redis_url: str, database_url: str, t
 
 @contextmanager
 def prometheus(site: Site) -> Iterator[str]:
-    """With the configuration of compose.yaml, told where the web servers are; its address."""
+    """With the configuration of compose.yaml, told where everybody is; its address."""
     program, port = need("prometheus", "prometheus"), free_port()
     config = yaml.safe_load((REPOSITORY / "deploy" / "prometheus" / "prometheus.yml").read_text())
-    web = next(job for job in config["scrape_configs"] if job["job_name"] == "web")
-    del web["dns_sd_configs"]
-    web["static_configs"] = [{"targets": [f"127.0.0.1:{one}" for one in site.ports]}]
-    web["authorization"]["credentials_file"] = str(site.made / "metrics_token")
-    config["scrape_configs"] = [web]
+    ours = [job for job in config["scrape_configs"] if "dns_sd_configs" in job]
+    for job in ours:
+        # What a name of Docker's resolves to.
+        found = {"web": site.ports} if job["job_name"] == "web" else site.metrics
+        job["static_configs"] = [
+            {"targets": [f"127.0.0.1:{port}" for port in ports], "labels": {"__meta_dns_name": name}}
+            for name, ports in found.items()
+        ]
+        del job["dns_sd_configs"]
+        job["authorization"] = {"credentials_file": str(site.made / "metrics_token")}
+    config["scrape_configs"] = ours
     config["global"]["scrape_interval"] = "1s"
     del config["alerting"]
     (site.folder / "alerts.yml").write_bytes((REPOSITORY / "deploy" / "prometheus" / "alerts.yml").read_bytes())
@@ -186,11 +196,19 @@ def test_as_in_production(site: Site) -> None:
             terminal.page.wait_for_selector("#terminal[data-connection=live]")
             assert eventually(lambda: all(len(one.got) > 50 for one in listeners), 30), site.said()
 
-            # Prometheus reaches both, and hears of every worker.
-            both = {f"127.0.0.1:{port}" for port in site.ports}
-            assert eventually(lambda: {one["metric"]["instance"] for one in told("up == 1")} == both, 20)
-            running = lambda: {one["metric"]["worker"] for one in told("cryptoviz_worker_up == 1")}  # noqa: E731
-            assert eventually(lambda: set(WORKERS) <= running(), 30), running()
+            # Prometheus reaches every process, hears from each worker itself, and nothing that was traded is late or missing.
+            every = {f"127.0.0.1:{port}" for ports in (site.ports, *site.metrics.values()) for port in ports}
+            assert eventually(lambda: {one["metric"]["instance"] for one in told("up == 1")} == every, 20)
+            progress = "time() - cryptoviz_progress_timestamp_seconds < 10"
+            busy = lambda: Counter(one["metric"]["worker"] for one in told(progress))  # noqa: E731
+            assert eventually(lambda: WORKERS.items() <= busy().items(), 30), busy()
+            value = lambda query: sum(float(one["value"][1]) for one in told(query))  # noqa: E731
+            collected = 'sum(cryptoviz_messages_in_total{worker="collector", type="trade"})'
+            assert eventually(lambda: value(collected) > 500, 30)
+            stored = f'sum(cryptoviz_messages_out_total{{worker="writer", type="trade"}}) / {collected}'
+            assert eventually(lambda: 0.9 < value(stored) < 1.1, 20)
+            assert eventually(lambda: value("sum(cryptoviz_exchange_to_stored_seconds_count)") > 0)
+            assert eventually(lambda: value("sum(cryptoviz_exchange_to_socket_seconds_count)") > 0)
 
             # Half of the clients lose their server, and nobody a trade.
             site.programs["web-0"].kill()

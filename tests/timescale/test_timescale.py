@@ -1,5 +1,6 @@
 """All of `sql/`, every write and every read, and what only TimescaleDB does, on a real TimescaleDB; beside plain PostgreSQL."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from pipeline.store.session import Session, at, ms
 from pipeline.store.users import Users
 from pipeline.store.write import Store
 from tests.timescale.inserting import InsertingStore
+from tests.tools import REPOSITORY
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 TODAY = ms(datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
@@ -356,3 +358,12 @@ def test_retention_is_per_timeframe_and_drops_empty_chunks(both: tuple[str, str]
     before = query(both[0], chunks)[0][0]
     dropped = query(both[0], "SELECT drop_empty_chunks(now())")[0][0]
     assert dropped > 10 and query(both[0], chunks)[0][0] < before
+
+
+def test_the_dashboard_of_the_database(url: str) -> None:
+    """What Grafana asks of TimescaleDB's own tables, it answers."""
+    board = json.loads((REPOSITORY / "deploy" / "grafana" / "dashboards" / "database.json").read_text())
+    asked = [target["rawSql"] for panel in board["panels"] for target in panel["targets"] if "rawSql" in target]
+    assert len(asked) == 3
+    for sql in asked:
+        assert query(url, sql.replace("%", "%%"))
