@@ -25,6 +25,7 @@ from pipeline.store.articles import ArticleReader
 from pipeline.store.cold import Cold
 from pipeline.store.engine import engine
 from pipeline.store.moods import Moods
+from pipeline.store.overview import Overview
 from pipeline.store.read import Reader
 from pipeline.store.session import Session
 
@@ -45,6 +46,7 @@ class Services:
     alerts: Alerts
     moods: Moods
     aftermath: Aftermath
+    overview: Overview
     gauges: Gauges
     hot: HotCandles
     jobs: Jobs
@@ -82,6 +84,7 @@ def mount(server: Flask, settings: Settings) -> None:
         Alerts(Session(settings.database_url)),
         moods,
         Aftermath(pool),
+        Overview(pool),
         Gauges(reader, moods),
         hot,
         Jobs(client, Path(settings.exports or settings.data / "exports")),

@@ -66,6 +66,12 @@ def tickers() -> Response:
     return ok([_spell(_ticker(data)) for data in found if data is not None])
 
 
+@routes.get("/markets/overview")
+def overview() -> Response:
+    """Of each followed symbol that has a candle, in their order."""
+    return ok(services().overview.of(parameters.exchange(), services().followed().symbols))
+
+
 @routes.get("/book")
 def book() -> Response:
     """The order book as it was shown last, best levels first."""

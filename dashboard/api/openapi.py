@@ -25,6 +25,7 @@ from pipeline.store.alerts import AlertRow, FiringRow
 from pipeline.store.articles import ArticleRow
 from pipeline.store.currencies import Currency
 from pipeline.store.moods import MoodRow
+from pipeline.store.overview import MarketRow
 from pipeline.store.rows import CandleRow, GapRow, IndicatorRow, QualityRow, TradeRow
 from pipeline.timeframes import TIMEFRAMES
 
@@ -52,6 +53,7 @@ _STRUCTS: Final = {
     for one in (
         Credentials, NewPassword, NewKey, Change, Layout, NewJob, NewAlert, AlertRow, FiringRow,
         CandleRow, TradeRow, IndicatorRow, Computed, Entry, ArticleRow, MoodRow, Gauge, Finding, Explanation, QualityRow, GapRow, Currency,
+        MarketRow,
     )
 }  # fmt: skip
 _ERRORS: Final = {
@@ -122,6 +124,7 @@ OPERATIONS: Final = (
     Operation("/status", "What each part said last", "Status"),
     Operation("/markets", "Tick and lot sizes", "Markets"),
     Operation("/markets/tickers", "Newest tickers", ["Ticker"], ("symbols",), False, (400,)),
+    Operation("/markets/overview", "What markets are screened by, of all that are followed", ["MarketRow"], ("exchange",), False, (400,)),
     Operation("/book", "The order book", "Book", ("symbol", "limit"), False, (400, 404)),
     Operation("/currencies", "Currencies", ["Currency"]),
     Operation("/exchanges", "Exchanges that can be followed", ["ExchangeName"]),

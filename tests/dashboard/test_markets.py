@@ -13,7 +13,8 @@ from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import ticker_data
 from pipeline.model import Ticker
 from pipeline.settings import Settings
-from tests.dashboard.conftest import NOON
+from pipeline.store.write import Store
+from tests.dashboard.conftest import NOON, candle
 
 
 def ticker(symbol: str, last: str, ts: int = NOON) -> bytes:
@@ -36,6 +37,19 @@ def test_the_newest_ticker_of_each(web: FlaskClient, live: LivePublisher) -> Non
     assert {row["symbol"] for row in web.get("/api/v1/markets/tickers").json["data"]} >= {"BTC/USDT"}
     wrong = web.get("/api/v1/markets/tickers?symbols=BTC/USDT,?")
     assert (wrong.status_code, wrong.json["code"]) == (400, "INVALID_SYMBOL")
+
+
+def test_the_overview_of_a_day(web: FlaskClient, store: Store) -> None:
+    hours = [candle(n, "1h", close=str(60001 + n)) for n in range(30)]
+    store.write([], [*hours, candle(30 * 60 - 1, close="61234.50"), candle(0, symbol="ETH/USDT")])
+    (row, other) = json.loads(web.get("/api/v1/markets/overview").data, parse_float=Decimal)["data"]
+    assert row["symbol"] == "BTC/USDT" and str(row["last"]) == "61234.50"
+    # The day begins 24 hours before the end of the newest minute: with the sixth hour.
+    assert str(row["open"]) == "60000.00000000" and row["closes"] == [60007 + n for n in range(24)]
+    assert (row["high"], row["low"]) == (60030 + 10, Decimal("59990.5"))
+    assert row["volume"] == sum(Decimal("1.00000001") * (60007 + n) for n in range(24))
+    assert (row["rsi"], row["mean"], row["mood"]) == (None, None, None)
+    assert (other["symbol"], other["open"], other["closes"]) == ("ETH/USDT", None, None)
 
 
 def test_the_book(web: FlaskClient, live: LivePublisher) -> None:
