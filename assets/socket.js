@@ -168,7 +168,7 @@
       if (type === 'pong') return this.pong(envelope);
       if (type === 'subscribed') return this.subscribed(envelope);
       if (!data || typeof data !== 'object') return undefined;
-      const channel = this.channels.get(keyOf(type, data.symbol, data.timeframe));
+      const channel = this.channels.get(keyOf(type, data.symbol, data.timeframe)) || this.channels.get(keyOf(type, '*'));
       if (!channel) return undefined;
       const { seq } = envelope;
       if (Number.isInteger(seq)) {

@@ -101,9 +101,10 @@
 
   const spoken = language();
   document.documentElement.lang = spoken;
+  let ready = Promise.resolve();
   if (spoken !== 'en') {
     // English until it is here, and if it never comes.
-    fetch(`/assets/texts/${spoken}.json`).then((answer) => answer.json()).then((entries) => {
+    ready = fetch(`/assets/texts/${spoken}.json`).then((answer) => answer.json()).then((entries) => {
       learn(entries);
       watch();
     }).catch((error) => console.warn(`No texts in ${spoken}: ${error.message}`));
@@ -111,6 +112,8 @@
 
   CV.texts = {
     of,
+    /** Resolves when `of` knows the language: for what is said only once. */
+    ready,
     languages: LANGUAGES,
     chosen: () => (CV.kept.read(KEY) in LANGUAGES ? CV.kept.read(KEY) : ''),
     choose(name) {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import dash
+import dash_ag_grid
 import plotly
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.fingerprint import build_fingerprint
@@ -30,6 +31,10 @@ ASSETS: Final = next(folder for folder in (_HERE / "_assets", _HERE.parent / "as
 
 _PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
+# Dash would load the grid on every page, half a megabyte of it; gridtable.js fetches it where there is a table.
+_GRID: Final = dash_ag_grid._js_dist[0]
+_GRID["async"] = "lazy"
+
 # theme.js and texts.js come first and block: no page is painted in the wrong colours. plot.js fetches Plotly once there are candles.
 _FRAME: Final = """<!DOCTYPE html>
 <html lang="en">
@@ -43,6 +48,7 @@ _FRAME: Final = """<!DOCTYPE html>
 <script src="/assets/theme.js"></script>
 <script src="/assets/texts.js"></script>
 <meta name="plotly" content="PLOTLY">
+<meta name="grid" content="GRID">
 <meta name="access" content="ACCESS">
 {%css%}
 </head>
@@ -62,9 +68,9 @@ def mount(server: Flask) -> Dash:
         server=server,
         assets_folder=str(ASSETS),
         assets_ignore=r"(theme|texts)\.js|login\.(js|css)",
-        index_string=_FRAME.replace("PLOTLY", _plotly_url()).replace(
-            "ACCESS", "on" if services(server).access else "off"
-        ),
+        index_string=_FRAME.replace("PLOTLY", _plotly_url())
+        .replace("GRID", _grid_url())
+        .replace("ACCESS", "on" if services(server).access else "off"),
         title="CryptoViz",
         update_title="",
         compress=False,
@@ -100,6 +106,15 @@ def warm(server: Flask) -> None:
 
 def _plotly_url() -> str:
     """The plotly.js of the plotly package, as Dash serves it; named by version, so that browsers keep it for good."""
-    path = f"package_data/{_PLOTLY.name}"
-    name = build_fingerprint(path, dash.__version__ + plotly.__version__, int(_PLOTLY.stat().st_mtime))
-    return f"/_dash-component-suites/plotly/{name}"
+    return _suite("plotly", f"package_data/{_PLOTLY.name}", dash.__version__ + plotly.__version__, _PLOTLY)
+
+
+def _grid_url() -> str:
+    """The script of dash-ag-grid; it finds its other part, the grid itself, beside it."""
+    path = _GRID["relative_package_path"]
+    return _suite("dash_ag_grid", path, dash_ag_grid.__version__, Path(dash_ag_grid.__file__).parent / path)
+
+
+def _suite(package: str, path: str, version: str, file: Path) -> str:
+    name = build_fingerprint(path, version, int(file.stat().st_mtime))
+    return f"/_dash-component-suites/{package}/{name}"

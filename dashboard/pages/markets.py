@@ -1,26 +1,17 @@
-"""The markets page: every followed symbol, live: a table to sort and to screen, a map by volume and change, and what moves together."""
+"""The markets page: every followed symbol, live: a table to sort and to screen, who moved most, a map, and what moves together.
+
+The table is AG Grid, which gridtable.js puts into `markets-slot` once it has fetched it.
+"""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from dash import html
 
-from dashboard.components.markup import attrs, choice
+from dashboard.components.markup import attrs, button, choice
 from dashboard.components.nav import bar, bottom
 
-#: Field of a row → heading, meaning. markets.js sorts by them.
-COLUMNS: Final = (
-    ("symbol", "Symbol", ""),
-    ("last", "Price", "Last trade"),
-    ("change", "24 h", "Change since 24 hours ago"),
-    ("spark", "", "Close of each of the last 24 hours"),
-    ("high", "High", "Highest price of 24 hours"),
-    ("low", "Low", "Lowest price of 24 hours"),
-    ("volume", "Volume", "Traded in 24 hours, in the quote currency"),
-    ("rsi", "RSI 1 h", "RSI(14) of the last closed hour: above 70 overbought, below 30 oversold"),
-    ("trend", "Trend 1 h", "Price against the mean of the last 20 hours"),
-    ("mood", "Mood", "Mood of the news of a day, −1 to 1"),
-)
+#: What each filters by is in screens.js.
 _SCREENS: Final = (
     ("", "All", "Every symbol"),
     ("starred", "★", "Favourites"),
@@ -30,13 +21,12 @@ _SCREENS: Final = (
     ("overbought", "RSI > 70", "Overbought by the hour"),
     ("good", "Good mood", "News sound good"),
 )
+#: Hours.
+_SPANS: Final = (("24", "1d", "1 day"), ("168", "7d", "7 days"), ("720", "30d", "30 days"))
 
 
 def layout(symbols: Sequence[str]) -> html.Main:
     """`symbols`: those that are followed."""
-    head = html.Tr(
-        [html.Th(words, scope="col", title=meaning, **attrs(data_field=field)) for field, words, meaning in COLUMNS]
-    )
     return html.Main(
         [
             html.Div(className="banner", role="status"),
@@ -44,24 +34,44 @@ def layout(symbols: Sequence[str]) -> html.Main:
             html.Div(
                 [
                     # The search field is made by marketpage.js: a Dash input would report every key to Dash.
-                    html.Div([choice("screen", _SCREENS, "Screen")], className="filters"),
+                    html.Div(
+                        [choice("screen", _SCREENS, "Screen"), html.Div(className="own-screens")],
+                        className="filters",
+                    ),
                     _block(
                         "markets-table",
                         "All markets",
-                        html.Table([html.Caption("Live prices"), html.Thead(head), html.Tbody()]),
-                        "No market matches. Widen the filters.",
+                        html.Div(id="markets-slot"),
+                        "",
+                        html.Span("", className="stale", role="status", hidden=True),
+                        button("Columns", className="columns-button", hidden=True),
+                    ),
+                    html.Div(
+                        [html.Div(), button("As at first", className="reset")],
+                        className="columns-box",
+                        role="group",
+                        hidden=True,
+                        **attrs(aria_label="Columns"),
                     ),
                     html.Div(
                         [
                             _block("map", "By volume and change, 24 h", html.Div(className="tiles"), "No figures yet."),
-                            _block(
-                                "together",
-                                "What moves together, 7 days",
-                                html.Table([html.Caption("Correlation of hourly returns"), html.Tbody()]),
-                                "It takes two symbols and some hours of prices.",
+                            html.Div(
+                                [
+                                    _block("gainers", "Gainers, 24 h", html.Ol(), "Nothing rose."),
+                                    _block("losers", "Losers, 24 h", html.Ol(), "Nothing fell."),
+                                ],
+                                className="movers",
                             ),
                         ],
-                        className="halves",
+                        className="map-and-movers",
+                    ),
+                    _block(
+                        "together",
+                        "What moves together",
+                        html.Table([html.Caption("Correlation of hourly returns"), html.Tbody()]),
+                        "It takes two symbols and some hours of prices.",
+                        choice("span", _SPANS, "Span"),
                     ),
                 ],
                 className="content",
@@ -74,9 +84,13 @@ def layout(symbols: Sequence[str]) -> html.Main:
     )
 
 
-def _block(name: str, title: str, body: html.Table | html.Div, empty: str) -> html.Section:
+def _block(name: str, title: str, body: html.Table | html.Div | html.Ol, empty: str, *tools: Any) -> html.Section:
     return html.Section(
-        [html.H2(title), html.Div(body, className="scroll"), html.P(empty, className="block-empty")],
+        [
+            html.Div([html.H2(title), *tools], className="block-head") if tools else html.H2(title),
+            html.Div(body, className="scroll"),
+            html.P(empty, className="block-empty"),
+        ],
         className=f"block {name}",
         **attrs(data_state="loading", aria_label=title),
     )

@@ -57,7 +57,9 @@ def feed() -> Iterator[Feed]:
 def stack(browser: Browser, feed: Feed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("e2e")
     news = folder / "news.toml"
-    news.write_text(feed.config("Local Wire"))
+    # The other one never answers, and its address cannot be broken into lines.
+    silent = f'[[source]]\nname = "Silent Herald"\nkind = "rss"\nurls = ["http://127.0.0.1:1/{"long" * 40}.xml"]\n'
+    news.write_text(feed.config("Local Wire") + silent)
     up = Up(
         folder, "--exchange", "simulator", "--rate", "60", "--symbols", "BTC/USDT,ETH/USDT,DOGE/USDT",
         CRYPTOVIZ_SEED_CANDLES=str(SEEDED), CRYPTOVIZ_NEWS_CONFIG=str(news),

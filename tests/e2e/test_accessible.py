@@ -14,12 +14,31 @@ pytestmark = pytest.mark.e2e
 #: Page → what says that it has its content.
 PAGES = {
     "/": "#terminal[data-chart=ready]",
-    "/markets": "#markets tbody tr",
+    "/markets": "#markets .ag-row",
     "/news": "#news .article",
     "/data": "#data .parts .line",
     "/console": "#console select option",
     "/settings": "#settings .account[data-state=ready]",
 }
+
+
+def test_nothing_lies_beyond_the_edge(terminal: Terminal) -> None:
+    """Lists and tables scroll in themselves; no page does, sideways."""
+    page, found = terminal.page, []
+    for path, content in PAGES.items():
+        page.goto(terminal.url + path)
+        page.wait_for_selector(content, state="attached")
+        if path == "/news":
+            page.wait_for_selector("#news .sources >> text=Silent Herald")
+        for width in (1440, 1024, 768, 390):
+            page.set_viewport_size({"width": width, "height": 844})
+            wide = page.evaluate(
+                "() => Math.max(...[document.documentElement, ...document.querySelectorAll('main, main > .content')]"
+                ".map((one) => one.scrollWidth - one.clientWidth))"
+            )
+            if wide > 0:
+                found.append((path, width, wide))
+    assert found == []
 
 
 @pytest.mark.parametrize(("form", "scheme"), [(DESKTOP, "dark"), (PHONE, "light")], ids=["desktop dark", "phone light"])
