@@ -25,7 +25,7 @@ JARS = REPOSITORY / ".tools" / "helm"
 #: As `tests/helm/Chart.java` tells Helm.
 SCHEMAS = JARS / "schemas" / "kubernetes_validate" / "kubernetes-json-schema" / "v1.33.0-local-strict"
 #: Kinds of operators, of which those schemas know nothing.
-FOREIGN = ("ScaledObject", "ServiceMonitor")
+FOREIGN = ("ScaledObject", "ServiceMonitor", "PodMonitor")
 SINGLES, SHARED = {"collector", "keeper", "news"}, {"candles", "indicators", "writer", "bridge", "alerts"}
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
 
@@ -187,7 +187,7 @@ def test_every_worker_runs_with_no_more_than_it_needs(chart: Chart, name: str) -
         # A mounted file is a secret's, under the name that the settings look for.
         items = next(volume for volume in spec["volumes"] if volume["name"] == "secrets")["secret"]["items"]
         assert {item["path"].removeprefix("cryptoviz_") for item in items} <= Settings.model_fields.keys()
-        assert (len(items) == 4) == (component == "web")
+        assert ("cryptoviz_secret_key" in {item["path"] for item in items}) == (component == "web")
         mounts = {mount["name"] for mount in container["volumeMounts"]}
         assert mounts == {volume["name"] for volume in spec["volumes"]}
 
@@ -298,7 +298,7 @@ def test_only_what_is_named_may_be_reached(chart: Chart) -> None:
         assert any(one["policyTypes"] == ["Ingress", "Egress"] and len(one) == 2 for one in mine), "all is shut first"
         for side, ports in (("ingress", open_in), ("egress", open_out)):
             ports[component] = {port["port"] for one in mine for rule in one.get(side, ()) for port in rule["ports"]}
-    assert open_in == {component: ({8050} if component == "web" else set()) for component in open_in}
+    assert open_in == {component: {"web": {8050}, "migrate": set()}.get(component, {9100}) for component in open_in}
     servers = {53, 5432, 6379, 9092, 9192}
     for component, ports in open_out.items():
         outside = {443, 9443} if component in SINGLES else set()
@@ -306,6 +306,36 @@ def test_only_what_is_named_may_be_reached(chart: Chart) -> None:
         assert ports == servers | outside | cold, component
     everywhere = [rule for one in policies for rule in one.get("egress", ()) if "to" not in rule]
     assert everywhere == [], "with `servers` given nothing is open to anywhere"
+
+
+def test_prometheus_asks_every_worker(chart: Chart) -> None:
+    objects = chart.objects("everything")
+    (monitor,) = of_kind(objects, "PodMonitor")
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    asked = set()
+    for component, _, pod in pods(objects):
+        if not chosen(monitor["spec"]["selector"], pod["metadata"]["labels"]):
+            continue
+        asked.add(component)
+        container = pod["spec"]["containers"][0]
+        (port,) = container["ports"]
+        env = {one["name"]: one.get("value") for one in container["env"]}
+        assert port["name"] == endpoint["port"]
+        given = Settings(
+            _env_file=None, metrics_host=env["CRYPTOVIZ_METRICS_HOST"], metrics_port=env["CRYPTOVIZ_METRICS_PORT"],
+            metrics_token="t",
+        )  # type: ignore[call-arg, arg-type]  # fmt: skip
+        assert given.metrics_port == port["containerPort"] and given.metrics_host == "0.0.0.0"
+        # Without the token it would not start.
+        items = next(one for one in pod["spec"]["volumes"] if one["name"] == "secrets")["secret"]["items"]
+        assert endpoint["authorization"]["credentials"]["key"] in {
+            item["key"] for item in items if item["path"] == "cryptoviz_metrics_token"
+        }
+    assert asked == SINGLES | SHARED
+    for name in ("as-it-is", "plain"):
+        others = chart.objects(name)
+        assert of_kind(others, "PodMonitor") == []
+        assert all("ports" not in pod["spec"]["containers"][0] for part, _, pod in pods(others) if part != "web")
 
 
 def test_kubernetes_and_compose_give_the_same() -> None:

@@ -65,6 +65,8 @@ capabilities: { drop: [ALL] }
 - { key: {{ .root.Values.secret.redisUrl }}, path: cryptoviz_redis_url }
 {{- if .web }}
 - { key: {{ .root.Values.secret.secretKey }}, path: cryptoviz_secret_key }
+{{- end }}
+{{- if or .web .root.Values.serviceMonitor.enabled }}
 - { key: {{ .root.Values.secret.metricsToken }}, path: cryptoviz_metrics_token }
 {{- end }}
 {{- end -}}
@@ -121,10 +123,19 @@ spec:
       envFrom:
         - configMapRef: { name: {{ include "cryptoviz.name" .root }}-settings }
         {{- if eq .component "keeper" }}{{ include "cryptoviz.coldKeys" .root | nindent 8 }}{{ end }}
-      {{- if .stable }}
+      {{- if or .stable .root.Values.serviceMonitor.enabled }}
       env:
+        {{- if .stable }}
         - name: CRYPTOVIZ_KAFKA_MEMBER
           valueFrom: { fieldRef: { fieldPath: metadata.name } }
+        {{- end }}
+        {{- if .root.Values.serviceMonitor.enabled }}
+        - { name: CRYPTOVIZ_METRICS_HOST, value: 0.0.0.0 }
+        - { name: CRYPTOVIZ_METRICS_PORT, value: "9100" }
+        {{- end }}
+      {{- end }}
+      {{- if .root.Values.serviceMonitor.enabled }}
+      ports: [{ name: metrics, containerPort: 9100 }]
       {{- end }}
       securityContext: {{- include "cryptoviz.containerSecurity" .root | nindent 8 }}
       # Touched while it makes progress, or waits for a server: those are not mended by a new pod.
