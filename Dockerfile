@@ -7,7 +7,7 @@ COPY dashboard dashboard
 COPY assets assets
 COPY sql sql
 # The lock file as constraints: the locked versions, without what only tests need.
-RUN python -m venv /app && /app/bin/pip install --no-cache-dir --no-compile -c requirements.lock .
+RUN python -m venv /app && /app/bin/pip install --no-cache-dir --no-compile -c requirements.lock ".[tracing]"
 
 FROM python:3.13-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home cryptoviz && install -d -o cryptoviz /exports

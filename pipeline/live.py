@@ -7,8 +7,8 @@ published unnumbered: it carries the newest `seq` and is never replayed, for the
 Numbering, history, publishing and the publisher's own position in the bus change in one Lua script, so a bridge killed at
 any moment goes on exactly where it stopped: nothing twice, nothing skipped.
 
-Payload on the wire between us: `<N|F> <epoch> <seq of the first message>` then one JSON object a line, each the `data` of a
-WebSocket message (CONTRACT §3).
+Payload on the wire between us: `<N|F> <epoch> <seq of the first message>`, and after a space the `traceparent` of a batch that is traced,
+then one JSON object a line, each the `data` of a WebSocket message (CONTRACT §3).
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +26,17 @@ KEPT_KEY: Final = "live:kept"
 #: Messages kept per channel for `since`, at least: trades of a busy minute, candles of an hour and more.
 HISTORY: Final = 2000
 
-# KEYS: epoch, seq hash, position hash, hash of messages kept. ARGV: fresh epoch, history length, number of positions, positions
-# (field, value)*, then per channel: name, number of messages, payload.
+# KEYS: epoch, seq hash, position hash, hash of messages kept. ARGV: fresh epoch, history length, end of the heads, number of
+# positions, positions (field, value)*, then per channel: name, number of messages, payload.
 # The history is a list of what was published, batch by batch: a message of its own each cost Redis four times as much as
 # everything else here.
 _PUBLISH: Final = """
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 local epoch = redis.call('GET', KEYS[1])
 local keep = tonumber(ARGV[2])
-local i = 4
-local moved = ARGV[3] == '0'
-for _ = 1, tonumber(ARGV[3]) do
+local i = 5
+local moved = ARGV[4] == '0'
+for _ = 1, tonumber(ARGV[4]) do
   if redis.call('HGET', KEYS[3], ARGV[i]) ~= ARGV[i + 1] then moved = true end
   redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
   i = i + 2
@@ -56,7 +56,7 @@ while i <= #ARGV do
     redis.call('LPOP', history)
     kept = redis.call('HINCRBY', KEYS[4], channel, -oldest)
   end
-  redis.call('PUBLISH', 'live:' .. channel, 'N ' .. epoch .. ' ' .. first .. '\\n' .. payload)
+  redis.call('PUBLISH', 'live:' .. channel, 'N ' .. epoch .. ' ' .. first .. ARGV[3] .. '\\n' .. payload)
 end
 return epoch
 """
@@ -80,6 +80,7 @@ class Payload(NamedTuple):
     epoch: str
     first_seq: int
     messages: list[bytes]
+    trace: str = ""
 
 
 class CatchUp(NamedTuple):
@@ -97,8 +98,8 @@ def channel(kind: str, symbol: str = "", timeframe: str = "") -> str:
 
 def unpack(payload: bytes) -> Payload:
     head, _, body = payload.partition(b"\n")
-    kind, epoch, seq = head.split(b" ")
-    return Payload(kind == b"F", epoch.decode(), int(seq), body.split(b"\n"))
+    kind, epoch, seq, *trace = head.split(b" ")
+    return Payload(kind == b"F", epoch.decode(), int(seq), body.split(b"\n"), trace[0].decode() if trace else "")
 
 
 class LivePublisher:
@@ -111,10 +112,16 @@ class LivePublisher:
         self._forming = client.register_script(_FORMING)
 
     def publish(
-        self, batches: Mapping[str, Sequence[bytes]], owner: str = "", positions: Mapping[str, str] | None = None
+        self,
+        batches: Mapping[str, Sequence[bytes]],
+        owner: str = "",
+        positions: Mapping[str, str] | None = None,
+        trace: str = "",
     ) -> None:
-        """Number, keep and publish `batches` (channel → JSON objects without line breaks), and store `positions` of `owner` with them."""
-        args: list[bytes | str | int] = [uuid4().hex[:12], self._history, len(positions or ())]
+        """Number, keep and publish `batches` (channel → JSON objects without line breaks), and store `positions` of `owner` with them.
+        `trace`: the `traceparent` to hand on."""
+        tail = f" {trace}" if trace else ""
+        args: list[bytes | str | int] = [uuid4().hex[:12], self._history, tail, len(positions or ())]
         for field, value in (positions or {}).items():
             args += (field, value)
         for name, messages in batches.items():

@@ -175,6 +175,12 @@ class Settings(BaseSettings):
         "", description="File that a worker touches while it makes progress, for health checks; empty for none."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much the logs say.")
+    trace_url: str = Field(
+        "", description="Where traces go, by OTLP over HTTP, such as http://tempo:4318; empty for nowhere."
+    )
+    trace_share: float = Field(
+        0.01, ge=0, le=1, description="Share of the batches, and of the requests, that are traced."
+    )
     log_levels: str = Field(
         "", description="Levels of single modules and what is in them: `pipeline.bus=debug,dashboard=warning`."
     )

@@ -11,6 +11,7 @@ import structlog
 from dashboard.live.hub import Hub
 from pipeline.backoff import Backoff
 from pipeline.live import PREFIX, LiveReader, Payload, unpack
+from pipeline.tracing import Traces
 
 _log = structlog.get_logger(__name__)
 _PATTERN: Final = PREFIX + "*"
@@ -19,7 +20,8 @@ _QUIET: Final = 15.0
 
 
 class RedisBridge:
-    def __init__(self, redis_url: str, hub: Hub, live: LiveReader) -> None:
+    def __init__(self, redis_url: str, hub: Hub, live: LiveReader, traces: Traces | None = None) -> None:
+        self._traces = traces or Traces()
         self._url = redis_url
         self._hub = hub
         self._live = live
@@ -66,7 +68,8 @@ class RedisBridge:
             if not payload.messages:
                 return
             self._newest[channel] = (payload.epoch, payload.first_seq + len(payload.messages) - 1)
-        self._hub.publish(channel, payload)
+        with self._traces.resume("socket", payload.trace, channel=channel, messages=len(payload.messages)):
+            self._hub.publish(channel, payload)
 
     def _only_new(self, channel: str, payload: Payload) -> Payload:
         """Without what the history gave already."""

@@ -21,6 +21,7 @@ from dashboard.live.wire import Wire
 from dashboard.services import services
 from pipeline.live import LiveReader
 from pipeline.settings import Settings
+from pipeline.tracing import Traces
 
 #: Bytes of a message that clients may send (CONTRACT §3).
 _INBOUND: Final = 16 * 1024
@@ -42,12 +43,12 @@ _log = structlog.get_logger(__name__)
 class Live:
     """Everything live in this process: the hub, its feed from Redis, and the clock of the pings."""
 
-    def __init__(self, settings: Settings, live: LiveReader, authority: Authority | None) -> None:
+    def __init__(self, settings: Settings, live: LiveReader, authority: Authority | None, traces: Traces) -> None:
         self._authority = authority
         self.hub = Hub(pause=lambda: time.sleep(0))
         self.peers: set[Peer] = set()
         self._reader = live
-        self._bridge = RedisBridge(settings.redis_url, self.hub, live)
+        self._bridge = RedisBridge(settings.redis_url, self.hub, live, traces)
         self._pace = Pace()
         self._start = threading.Lock()
         self._started = False
@@ -101,11 +102,11 @@ class Live:
                 peer.check(now)
 
 
-def mount(server: Flask, settings: Settings) -> Hub:
+def mount(server: Flask, settings: Settings, traces: Traces) -> Hub:
     """Serve both routes; the hub behind them."""
     access = services(server).access
     authority = access.authority if access is not None else None
-    live = Live(settings, services(server).live, authority)
+    live = Live(settings, services(server).live, authority, traces)
     origins = [origin.strip() for origin in settings.ws_origins.split(",")]
     server.config["SOCK_SERVER_OPTIONS"] = {"max_message_size": _INBOUND, "receive_bytes": 65536}
     sock = Sock(server)

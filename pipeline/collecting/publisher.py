@@ -20,6 +20,7 @@ from pipeline.backoff import Backoff
 from pipeline.bus.base import Bus, BusUnavailable, Record
 from pipeline.bus.topics import TICKER, TRADES, bars
 from pipeline.model import Candle, Ticker, Trade
+from pipeline.tracing import Traces, marked
 from pipeline.wire import bar_record, ticker_record, trade_record
 
 _log = structlog.get_logger(__name__)
@@ -42,8 +43,16 @@ class _Work(NamedTuple):
 
 
 class Publisher:
-    def __init__(self, bus: Bus, client: Any, remember: bool = True, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        client: Any,
+        remember: bool = True,
+        capacity: int = CAPACITY,
+        traces: Traces | None = None,
+    ) -> None:
         self._bus = bus
+        self._traces = traces or Traces()
         self._redis = client
         self._remember = remember
         self._capacity = capacity
@@ -166,8 +175,9 @@ class Publisher:
                 elif type(model) is Ticker:
                     tickers.append(ticker_record(model, source))
         if trades:
-            if not self._send(TRADES, trades):
-                return False
+            with self._traces.begin("collector", trades=len(trades)) as trace:
+                if not self._send(TRADES, marked(trades, trace)):
+                    return False
             self.trades += len(trades)
             if self._remember:
                 for (exchange, symbol), number in newest.items():

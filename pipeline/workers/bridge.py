@@ -12,7 +12,7 @@ from typing import Final
 import redis
 
 from pipeline import bus as buses
-from pipeline import metrics, status
+from pipeline import metrics, status, tracing
 from pipeline.bus.base import BusUnavailable, Message, Subscription, TopicPartition
 from pipeline.bus.topics import BARS, INDICATORS, NEWS, TICKER, TRADES
 from pipeline.clock import now_ms
@@ -46,6 +46,7 @@ def run(settings: Settings, stop: Event) -> None:
 
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     patient_redis = Retry("redis", redis.RedisError, stop, waiting)
+    traces = tracing.connect(settings, "bridge")
     subscription: Subscription | None = None
     try:
         with pulse:
@@ -59,10 +60,11 @@ def run(settings: Settings, stop: Event) -> None:
                 messages = patient_bus(subscription.poll, 0.5, BATCH)
                 reading.took(messages)
                 if messages:
-                    batches = batch(messages)
-                    places = {f"{topic}:{number}": at for (topic, number), at in subscription.positions().items()}
-                    pulse.at("publishing to Redis")
-                    patient_redis(live.publish, batches, owner, places)
+                    with traces.follow("bridge", messages) as trace:
+                        batches = batch(messages)
+                        places = {f"{topic}:{number}": at for (topic, number), at in subscription.positions().items()}
+                        pulse.at("publishing to Redis")
+                        patient_redis(live.publish, batches, owner, places, trace)
                     sent += sum(map(len, batches.values()))
                     for name, share in batches.items():
                         metrics.MESSAGES_OUT.add(len(share), name.partition("|")[0])

@@ -16,7 +16,7 @@ import redis
 import structlog
 
 from pipeline import bus as buses
-from pipeline import metrics, status
+from pipeline import metrics, status, tracing
 from pipeline.bus.base import BusUnavailable, Message, Record, Subscription, TopicPartition
 from pipeline.bus.topics import BARS, TICKER, TRADES, bars
 from pipeline.candles import Series, State
@@ -57,6 +57,7 @@ def run(settings: Settings, stop: Event) -> None:
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     patient_store = Retry("database", psycopg2.Error, stop, waiting)
     maker = _Maker(f"candles@{settings.bus}", store, patient_store, LivePublisher(client))
+    traces = tracing.connect(settings, "candles")
     subscription: Subscription | None = None
     try:
         with pulse:
@@ -69,12 +70,13 @@ def run(settings: Settings, stop: Event) -> None:
                 pulse.at("reading the bus")
                 messages = patient_bus(subscription.poll, 0.1, 10_000)
                 reading.took(messages)
-                maker.take(messages)
-                pulse.at("publishing candles")
-                for topic, records in maker.closed().items():
-                    made += len(records)
-                    patient_bus(bus.publish, topic, records)
-                    metrics.MESSAGES_OUT.add(len(records), "candle")
+                with traces.follow("candles", messages) as trace:
+                    maker.take(messages)
+                    pulse.at("publishing candles")
+                    for topic, records in maker.closed().items():
+                        made += len(records)
+                        patient_bus(bus.publish, topic, tracing.marked(records, trace))
+                        metrics.MESSAGES_OUT.add(len(records), "candle")
                 maker.show_forming()
                 pulse.at("saving its state to the database")
                 maker.save(subscription)

@@ -17,7 +17,7 @@ import redis
 import structlog
 
 from pipeline import bus as buses
-from pipeline import metrics, status
+from pipeline import metrics, status, tracing
 from pipeline.bus.base import BusUnavailable
 from pipeline.bus.topics import TOPICS
 from pipeline.clock import now_ms
@@ -67,7 +67,9 @@ class Collector:
             settings.redis_url, socket_timeout=5.0, socket_connect_timeout=5.0
         )
         self._live = LivePublisher(self._redis)
-        self._publisher = Publisher(self._bus, self._redis, remember=exchange.repairs)
+        self._publisher = Publisher(
+            self._bus, self._redis, remember=exchange.repairs, traces=tracing.connect(settings, NAME)
+        )
         self._history = History(exchange, self._publisher, self._redis)
         self._following = Following(settings, exchange, self._redis)
         self._gaps = GapNotes(self._redis)

@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import bus as buses
-from pipeline import metrics, status
+from pipeline import metrics, status, tracing
 from pipeline.bus.base import BusUnavailable, Message, Record, Subscription, TopicPartition
 from pipeline.bus.topics import BARS, INDICATORS, bars, indicators
 from pipeline.clock import now_ms
@@ -67,6 +67,7 @@ def run(settings: Settings, stop: Event) -> None:
     patient_reader = Retry("database", SQLAlchemyError, stop, waiting)
     maker = _Maker(f"indicators@{settings.bus}", store, patient_store, reader, patient_reader)
     forming = Forming(client)
+    traces = tracing.connect(settings, "indicators")
     subscription: Subscription | None = None
     try:
         patient_bus(bus.ensure_topics, [*BARS, *INDICATORS])
@@ -78,10 +79,11 @@ def run(settings: Settings, stop: Event) -> None:
         while not stop.is_set():
             messages = patient_bus(subscription.poll, 0.1, 5_000)
             reading.took(messages)
-            for topic, records in maker.take(messages).items():
-                made += len(records)
-                patient_bus(bus.publish, topic, records)
-                metrics.MESSAGES_OUT.add(len(records), "indicator")
+            with traces.follow("indicators", messages) as trace:
+                for topic, records in maker.take(messages).items():
+                    made += len(records)
+                    patient_bus(bus.publish, topic, tracing.marked(records, trace))
+                    metrics.MESSAGES_OUT.add(len(records), "indicator")
             forming.show(maker.series)
             maker.save(subscription)
             if time.monotonic() - reported >= 1:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import psycopg2
 
 from pipeline import bus as buses
-from pipeline import metrics, status
+from pipeline import metrics, status, tracing
 from pipeline.bus.base import BusUnavailable, Message, Subscription
 from pipeline.bus.deadletters import dead_letter
 from pipeline.bus.topics import BARS, INDICATORS, NEWS, TRADES
@@ -43,6 +43,7 @@ def run(settings: Settings, stop: Event) -> None:
         status.report(client, "writer", "waiting", reason)
 
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
+    traces = tracing.connect(settings, "writer")
     subscription: Subscription | None = None
     try:
         with pulse:
@@ -60,18 +61,19 @@ def run(settings: Settings, stop: Event) -> None:
                     messages += patient_bus(subscription.poll, 0, _BATCH)
                 reading.took(messages)
                 if messages:
-                    batch = sort(messages)
-                    pulse.at("publishing dead letters")
-                    for message, error in batch.bad:
-                        patient_bus(dead_letter, bus, message, error)
-                        metrics.DEAD_LETTERS.add()
-                    pulse.at("writing to the database")
-                    Retry("database", psycopg2.Error, stop, waiting)(_write, store, batch)
-                    metrics.stored(messages)
-                    batch.told()
-                    generations.changed(series(c.exchange, c.symbol, c.timeframe) for c in batch.candles)
-                    pulse.at("committing to the bus")
-                    patient_bus(subscription.commit)
+                    with traces.follow("writer", messages):
+                        batch = sort(messages)
+                        pulse.at("publishing dead letters")
+                        for message, error in batch.bad:
+                            patient_bus(dead_letter, bus, message, error)
+                            metrics.DEAD_LETTERS.add()
+                        pulse.at("writing to the database")
+                        Retry("database", psycopg2.Error, stop, waiting)(_write, store, batch)
+                        metrics.stored(messages)
+                        batch.told()
+                        generations.changed(series(c.exchange, c.symbol, c.timeframe) for c in batch.candles)
+                        pulse.at("committing to the bus")
+                        patient_bus(subscription.commit)
                     written += len(messages) - len(batch.bad)
                 now = time.monotonic()
                 if now - reported >= 1:
