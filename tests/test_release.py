@@ -21,8 +21,8 @@ from pipeline.settings import Settings
 from tests.stack import eventually, free_port
 from tests.tools import REPOSITORY
 
-#: Asked for by whoever wants tables of that kind; the client says so where it is missing.
-OPTIONAL = {"polars"}
+#: Asked for by whoever wants tables of that kind, or traces (the extra `tracing`); who needs one says so where it is missing.
+OPTIONAL = {"polars", "opentelemetry"}
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
