@@ -6,7 +6,8 @@
   const SVG = 'http://www.w3.org/2000/svg';
   const WIDTH = 320;
   const HEIGHT = 120;
-  const HOURS = 24 * 7;
+  // Days → the bucket and candle that are drawn: some hundred of them.
+  const SPANS = { 1: ['15m', 900_000], 7: ['1h', 3_600_000], 30: ['4h', 14_400_000], 90: ['1d', 86_400_000] };
   const LATER = 60_000; // ms until figures that nothing pushes are asked for again
   const HORIZONS = ['5m', '1h', '24h'];
   const LABELS = ['positive', 'neutral', 'negative'];
@@ -29,7 +30,18 @@
       this.after = find('.after'); // not on the terminal
       this.blocks = [this.dial, this.series, this.after].filter(Boolean);
       this.socket = socket;
+      this.spans = [...this.series.querySelectorAll('[data-days]')]; // not on the terminal
+      this.spans.forEach((button) => button.addEventListener('click', () => this.choose(Number(button.dataset.days))));
+      this.choose(7);
       CV.repeat(() => this.asked && this.load().catch(() => {}), LATER, true); // the blocks say it
+    }
+
+    /** How far back the series goes. */
+    choose(days) {
+      const [interval, step] = SPANS[days];
+      Object.assign(this, { interval, step, span: days * 86_400_000, count: Math.ceil((days * 86_400_000) / step) });
+      this.spans.forEach((button) => button.setAttribute('aria-pressed', String(Number(button.dataset.days) === days)));
+      if (this.asked) this.show(this.coin, this.symbol).catch(() => {}); // the blocks say it
     }
 
     /** `coin` a token or '' for the market; `symbol` whose price is drawn. Resolves as `load` does. */
@@ -38,7 +50,7 @@
       this.coin = coin;
       this.symbol = symbol;
       for (const block of this.blocks) block.dataset.state = 'loading';
-      this.subscription = this.socket.subscribe({ type: 'sentiment', symbol: coin || 'market', timeframe: '1h' }, (bucket) => this.hear(bucket));
+      this.subscription = this.socket.subscribe({ type: 'sentiment', symbol: coin || 'market', timeframe: this.interval }, (bucket) => this.hear(bucket));
       return this.load();
     }
 
@@ -68,8 +80,8 @@
       await Promise.all([
         fill(this.dial, [CV.rest.get('sentiment/gauge', { symbol: of })], (gauge) => this.turn(gauge)),
         fill(this.series, [
-          CV.rest.get('sentiment', { symbol: of, interval: '1h', limit: HOURS }),
-          CV.rest.get('crypto/data', { symbol: this.symbol, interval: '1h', limit: HOURS }),
+          CV.rest.get('sentiment', { symbol: of, interval: this.interval, limit: this.count }),
+          CV.rest.get('crypto/data', { symbol: this.symbol, interval: this.interval, limit: this.count }),
         ], (moods, candles) => this.draw(moods, candles)),
         this.after && fill(this.after, [CV.rest.get('sentiment/study', { symbol: of, days: 90 })], (study) => this.tell(study)),
       ]);
@@ -80,7 +92,7 @@
     hear(bucket) {
       if (!this.moods) return;
       const time = CV.rest.ms(bucket.time);
-      this.moods = [{ ...bucket, time }, ...this.moods.filter((one) => one.time !== time)].sort((a, b) => b.time - a.time).slice(0, HOURS);
+      this.moods = [{ ...bucket, time }, ...this.moods.filter((one) => one.time !== time)].sort((a, b) => b.time - a.time).slice(0, this.count);
       CV.gently((this.redraw = this.redraw || (() => this.paint())));
     }
 
@@ -116,14 +128,14 @@
 
     /** Mood as bars about the middle, −1 … 1; over them the price, each on its own scale. */
     paint() {
-      const { moods, candles } = this;
+      const { moods, candles, step, span } = this;
       if (!moods.length) return false;
-      const end = Math.max(moods[0].time, candles.length ? candles[0].time : 0) + 3_600_000;
-      const start = Math.max(end - HOURS * 3_600_000, Math.min(moods[moods.length - 1].time, candles.length ? candles[candles.length - 1].time : Infinity));
-      const x = (time) => ((time - start) / Math.max(3_600_000, end - start)) * WIDTH;
+      const end = Math.max(moods[0].time, candles.length ? candles[0].time : 0) + step;
+      const start = Math.max(end - span, Math.min(moods[moods.length - 1].time, candles.length ? candles[candles.length - 1].time : Infinity));
+      const x = (time) => ((time - start) / Math.max(step, end - start)) * WIDTH;
       const y = (value) => HEIGHT / 2 - (value * HEIGHT) / 2;
-      const wide = Math.max(1, x(start + 3_600_000) * 0.7);
-      const svg = drawn('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Sentiment by the hour, and the price' });
+      const wide = Math.max(1, x(start + step) * 0.7);
+      const svg = drawn('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Sentiment over time, and the price' });
       svg.append(drawn('path', { d: `M0 ${HEIGHT / 2}H${WIDTH}`, class: 'middle' }));
       for (const { time, value } of moods) {
         if (time < start) continue;
@@ -134,7 +146,7 @@
       if (closes.length > 1) {
         const [low, high] = [Math.min(...closes.map((one) => one.close)), Math.max(...closes.map((one) => one.close))];
         const level = (close) => HEIGHT - 8 - ((close - low) / (high - low || 1)) * (HEIGHT - 16);
-        svg.append(drawn('path', { d: path(closes.map((one) => [x(one.time + 3_600_000), level(one.close)])), class: 'price' }));
+        svg.append(drawn('path', { d: path(closes.map((one) => [x(one.time + step), level(one.close)])), class: 'price' }));
       }
       const newest = moods[0];
       const words = this.series.querySelector('.legend');

@@ -19,13 +19,17 @@
       this.more = find('.older');
       this.sources = find('.sources');
       this.bySymbol = new Map(root.dataset.symbols.split(' ').map((symbol) => [CV.format.base(symbol).toLowerCase(), symbol]));
-      this.filter = { coin: '', mood: '', q: '' };
+      this.filter = { coin: '', mood: '', q: '', source: '' };
       this.shown = new Map(); // url → {article, line}
       this.cursor = null;
       this.search = Object.assign(element('input'), {
         type: 'search', placeholder: 'Search headlines', autocomplete: 'off', spellcheck: false, ariaLabel: 'Search headlines', maxLength: 100,
       });
+      this.source = Object.assign(element('select'), { ariaLabel: 'Source' });
+      this.source.addEventListener('change', () => this.choose({ source: this.source.value }));
+      this.offer([]);
       find('.filters').prepend(this.search);
+      find('.filters').append(this.source);
       this.search.addEventListener('input', () => {
         clearTimeout(this.typing);
         this.typing = setTimeout(() => this.choose({ q: this.search.value.trim() }), TYPING);
@@ -57,7 +61,8 @@
     }
 
     matches(article) {
-      const { coin, mood: wanted, q } = this.filter;
+      const { coin, mood: wanted, q, source } = this.filter;
+      if (source && article.source !== source) return false;
       if (coin && !article.symbols.includes(coin)) return false;
       if (wanted && CV.article.mood(article.sentiment_score) !== (wanted === 'good' ? 1 : -1)) return false;
       const text = `${article.title} ${article.content}`.toLowerCase();
@@ -65,14 +70,14 @@
     }
 
     async load(cursor) {
-      const { coin, mood: wanted, q } = this.filter;
+      const { coin, mood: wanted, q, source } = this.filter;
       const asked = (this.asked = {});
-      const params = { limit: PAGE, cursor: cursor || undefined };
-      // Words and scores are for all news, a coin has a route of its own: what is left is looked at here.
-      if (!coin) Object.assign(params, { q: q || undefined, min_score: wanted === 'good' ? CV.article.GOOD : undefined, max_score: wanted === 'bad' ? CV.article.BAD : undefined });
-      else params.limit = 4 * PAGE;
+      const params = {
+        limit: PAGE, cursor: cursor || undefined, symbol: coin || undefined, source: source || undefined, q: q || undefined,
+        min_score: wanted === 'good' ? CV.article.GOOD : undefined, max_score: wanted === 'bad' ? CV.article.BAD : undefined,
+      };
       try {
-        const { data, next } = await CV.rest.page(coin ? `news/${coin}` : 'news', params);
+        const { data, next } = await CV.rest.page('news', params);
         if (asked !== this.asked) return;
         this.cursor = next;
         data.filter((article) => this.matches(article)).forEach((article) => this.put(article));
@@ -108,9 +113,16 @@
 
     say(error) {
       this.feed.dataset.state = this.shown.size ? 'ready' : error ? 'error' : 'empty';
-      const { coin, mood: wanted, q } = this.filter;
-      CV.write(this.empty, error || (coin || wanted || q ? 'No article matches. Widen the filters.' : 'No news yet. What each source answers is told beside this.'));
+      CV.write(this.empty, error || (Object.values(this.filter).some(Boolean) ? 'No article matches. Widen the filters.' : 'No news yet. What each source answers is told beside this.'));
       this.more.hidden = !this.cursor;
+    }
+
+    /** Sources to choose from: those that are asked, in their order. */
+    offer(names) {
+      if (String(names) === String(this.offered)) return;
+      this.offered = names;
+      this.source.replaceChildren(...['', ...names].map((name) => Object.assign(element('option', '', name || 'All sources'), { value: name })));
+      this.source.value = this.filter.source;
     }
 
     ages() {
@@ -122,6 +134,7 @@
     health({ workers }) {
       const worker = workers.news;
       const facts = Object.entries((worker && worker.facts) || {}).filter(([, value]) => typeof value === 'string');
+      this.offer(facts.map(([name]) => name));
       this.sources.dataset.state = facts.length ? 'ready' : 'empty';
       if (worker && !facts.length) CV.write(this.sources.querySelector('.block-empty'), worker.detail || worker.state);
       this.sources.querySelector('ul').replaceChildren(...facts.map(([name, words]) => {

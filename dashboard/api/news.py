@@ -32,10 +32,11 @@ def newest() -> Response:
     words = _text("q").split()
     if len(words) > _MOST_WORDS:
         parameters.refuse("INVALID_BODY", f"q: {len(words)} words are more than {_MOST_WORDS}.")
-    limit, after = parameters.limit(50, CAP), _after()
+    limit, after, symbol = parameters.limit(50, CAP), _after(), _text("symbol")
     rows = services().articles.newest(
-        limit=limit, source=_text("source") or None, min_score=low, max_score=high, words=words, after=after
-    )
+        limit=limit, coin=coin(symbol) if symbol else None, source=_text("source") or None, min_score=low, max_score=high,
+        words=words, after=after,
+    )  # fmt: skip
     return _page(rows, limit)
 
 

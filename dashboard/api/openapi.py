@@ -113,7 +113,10 @@ OPERATIONS: Final = (
         [{"anyOf": ["IndicatorRow", "Computed"]}],
         ("type", "symbol", "interval", "exchange", *_PAGE), True, (400, 404),
     ),
-    Operation("/news", "The newest news", ["ArticleRow"], ("limit", "cursor", "source", "min_score", "max_score", "q"), True, (400,)),
+    Operation(
+        "/news", "The newest news", ["ArticleRow"],
+        ("limit", "cursor", "symbol?", "source", "min_score", "max_score", "q"), True, (400,),
+    ),
     Operation("/news/{token}", "The newest news of a coin", ["ArticleRow"], ("token", "limit", "cursor"), True, (400, 404)),
     Operation("/news/explain", "Why a headline has its score", "Explanation", ("text", "url"), False, (400, 404)),
     Operation("/sentiment", "The mood, by bucket", ["MoodRow"], ("symbol?", "mood_interval", *_PAGE), True, (400, 404)),

@@ -42,7 +42,7 @@ def layout(symbols: Sequence[str]) -> html.Main:
                             ),
                             html.Div(
                                 [
-                                    *mood(),
+                                    *mood(spans=True),
                                     after(),
                                     html.Section(
                                         [

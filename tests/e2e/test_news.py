@@ -1,5 +1,7 @@
 """The news page: articles from a source to the screen, live, filtered, and never as markup."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.browser import Terminal
@@ -48,6 +50,29 @@ def test_filters(news: Terminal) -> None:
     assert "all-time high" in news.text("#news .article")
 
 
+def test_older_articles_come_through_the_filters(feed: Feed, stack: Stack, news: Terminal) -> None:
+    """Search, coin, score and source are the server's, so that what is not on the page yet is found as well."""
+    page = news.page
+    for n in range(60):
+        # Older than what other tests look for on the first page.
+        at = datetime.now(UTC) - timedelta(days=2, minutes=n)
+        feed.add(f"Ethereum upgrade number {n} delayed again", f"https://news.example/delay/{n}", at=at)
+    assert eventually(lambda: len(stack.api("news", symbol="eth", q="delayed", limit=100)) == 60, 60)
+    page.reload()
+    page.wait_for_selector("#news .sources >> text=Local Wire")
+    page.get_by_label("Source", exact=True).select_option("Silent Herald")
+    page.wait_for_selector("#news .feed[data-state=empty]")
+    page.get_by_label("Source", exact=True).select_option("Local Wire")
+    page.click("#news [data-coin=eth]")
+    page.fill("#news .filters input", "delayed upgrade")
+    news.until("document.querySelectorAll('#news .article').length === 50")
+    page.click("#news .older")
+    news.until("document.querySelectorAll('#news .article').length === 60")
+    page.fill("#news .filters input", "")
+    page.click("#news .article .score >> nth=0")
+    page.wait_for_selector("#news .reasons li")
+
+
 def test_a_new_article_appears_by_itself(feed: Feed, news: Terminal) -> None:
     feed.add("Dogecoin <b>approved</b> for spot trading", "javascript:alert(1)")
     feed.add("Dogecoin <b>approved</b> as legal tender", "https://news.example/doge")
@@ -67,5 +92,8 @@ def test_mood_and_what_came_after(news: Terminal) -> None:
     assert "articles" in news.text("#news .mood-series .legend")
     news.page.wait_for_selector("#news .after[data-state=ready] td")
     assert news.page.locator("#news .after tbody tr").count() == 3
+    news.page.click("#news [data-days='30']")
+    news.page.wait_for_selector("#news .mood-series[data-state=ready] rect", state="attached")
+    assert news.value("CV.page.mood.interval") == "4h"
     news.page.click("#news [data-coin=eth]")
     news.until("document.querySelector('#news .of-price').textContent === 'ETH/USDT close'")
