@@ -34,7 +34,6 @@
       this.legend = new CV.Legend(find('#legend'));
       this.studies = new CV.Studies(find('#studies'), this.socket, {
         changed: (what) => this.chart && (what === 'layout' ? this.chart.layout() : this.chart.repaint()),
-        edit: (study) => this.studyDialog.edit(study),
       });
       this.readings = new CV.Readings(panels.get('readings'), this.socket, this.markets, this.studies);
       this.studyDialog = new CV.StudyDialog(find('#indicators'), find('#indicators-button'), this.studies);
@@ -86,6 +85,7 @@
       this.pressType = this.buttons('type', (type) => this.go({ type }));
       this.pressScale = this.buttons('scale', (scale) => this.go({ scale }));
       this.latest.addEventListener('click', () => this.chart.act.reset());
+      find('#fit').addEventListener('click', () => this.chart.act.fit());
       const wide = find('#wide');
       const widen = (on) => wide.setAttribute('aria-pressed', String(this.root.classList.toggle('wide', on)));
       wide.addEventListener('click', () => widen());
@@ -94,6 +94,7 @@
         if (event.target.closest('input, dialog') || event.metaKey || event.ctrlKey || event.altKey) return;
         const frame = Object.keys(FRAMES)[Number(event.key) - 1];
         if (frame) this.go({ timeframe: frame });
+        else if (event.key.toLowerCase() === 'f') this.chart.act.fit();
         else if (event.key === 'Escape') widen(false);
       });
     }

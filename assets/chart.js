@@ -53,7 +53,7 @@
       this.series = series;
       this.view = new CV.View(series.step);
       this.view.log = this.scale === 'log';
-      this.drawings.show(series.symbol, this.view);
+      this.drawings.show(series, this.view);
       this.plot.clear();
       this.newest = 0;
       this.volumeTop = 0;
@@ -196,6 +196,11 @@
             this.newest = 0;
             this.series.load();
           } else if (this.series.last) this.view.follow(this.series.last);
+          moved();
+        },
+        fit: () => {
+          this.view.manual = null;
+          this.view.fitAll(this.series);
           moved();
         },
         point: (at) => {

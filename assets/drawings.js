@@ -4,14 +4,19 @@
   const CV = (window.CV = window.CV || {});
 
   const KEY = 'cryptoviz.drawings';
+  const MAGNET = 'cryptoviz.magnet';
   const NEAR = 7; // px from which a drawing is taken hold of
   const MOST = 100; // of one symbol
+  const STEPS = 50; // that can be undone
+  const PULL = 24; // px from which the magnet draws a point to a candle's prices
+  const COLOURS = [0, 2, 3, 4, 6]; // of the indicators' scale, beside the accent
   const LEVELS = [0, 0.236, 0.382, 0.5, 0.618, 0.786, 1];
   // Name → what it is called, its sign, how many points it has.
   const TOOLS = {
     trend: ['Trend line', '╱', 2], level: ['Horizontal line', '─', 1], box: ['Rectangle', '▭', 2], fib: ['Fibonacci retracement', '≡', 2],
     measure: ['Measure', '↕', 2], note: ['Text', 'T', 1],
   };
+  const KEYS = { KeyT: 'trend', KeyH: 'level', KeyR: 'box', KeyF: 'fib', KeyM: 'measure', KeyN: 'note' }; // with Alt
 
   function stored() {
     try {
@@ -32,19 +37,56 @@
       this.pending = null; // being drawn
       this.chosen = null;
       this.held = null; // {one, point or null for all of it, from}
+      this.past = []; // what was kept before each step, as JSON
+      this.future = []; // and after it, for those who undo too much
+      this.colour = null; // of what is drawn next: a place in the indicators' scale, null for the accent
       this.buttons = new Map();
       for (const [name, [words, sign]] of Object.entries(TOOLS)) this.button(name, words, sign, () => this.take(this.tool === name ? '' : name));
+      this.magnet = this.button('', 'Magnet: points go to the prices of a candle', '∪', () => this.attract(!this.attracting));
+      this.attract(CV.kept.read(MAGNET) === 'on');
+      this.button('', 'Undo (Ctrl Z)', '↶', () => this.undo());
       this.remove = this.button('', 'Remove what is chosen (Delete), or all', '✕', () => this.erase());
+      this.swatches = [null, ...COLOURS].map((colour, n) => {
+        const swatch = this.button('', `Colour ${n + 1}`, '', () => this.paint(colour));
+        swatch.className = 'swatch';
+        swatch.style.setProperty('--color', colour === null ? 'var(--accent)' : `var(--study-${colour + 1})`);
+        return { swatch, colour };
+      });
+      this.paint(null);
       this.open.addEventListener('click', () => {
         this.bar.hidden = !this.bar.hidden;
         this.open.setAttribute('aria-pressed', String(!this.bar.hidden));
         if (this.bar.hidden) this.take('');
       });
-      addEventListener('keydown', (event) => {
-        if (event.target.closest('input, textarea, dialog')) return;
-        if (event.key === 'Escape') this.take('');
-        else if ((event.key === 'Delete' || event.key === 'Backspace') && this.chosen) this.erase();
-      });
+      addEventListener('keydown', (event) => this.key(event));
+    }
+
+    key(event) {
+      const { key, code, altKey, shiftKey } = event;
+      if (event.target.closest('input, textarea, select, dialog')) return;
+      if ((event.ctrlKey || event.metaKey) && key.toLowerCase() === 'z') {
+        if (shiftKey) this.redo();
+        else this.undo();
+      } else if (altKey && KEYS[code]) this.take(this.tool === KEYS[code] ? '' : KEYS[code]);
+      else if (key === 'Escape') return void this.take('');
+      else if ((key === 'Delete' || key === 'Backspace') && this.chosen) this.erase();
+      else return;
+      event.preventDefault();
+    }
+
+    attract(on) {
+      this.attracting = on;
+      CV.kept.write(MAGNET, on ? 'on' : '');
+      this.magnet.setAttribute('aria-pressed', String(on));
+    }
+
+    /** The chosen drawing, and whatever is drawn from now on, in `colour`. */
+    paint(colour) {
+      this.colour = colour;
+      this.swatches.forEach(({ swatch, colour: own }) => swatch.setAttribute('aria-pressed', String(own === colour)));
+      if (!this.chosen) return;
+      this.chosen.colour = colour;
+      this.keep();
     }
 
     button(name, words, sign, act) {
@@ -55,16 +97,47 @@
       return one;
     }
 
-    show(symbol, view) {
-      this.view = view;
+    show(series, view) {
+      const { symbol } = series;
+      Object.assign(this, { series, view });
       if (symbol !== this.symbol) this.kept = (stored()[symbol] || []).filter((one) => one && TOOLS[one.kind] && Array.isArray(one.points));
+      if (symbol !== this.symbol) Object.assign(this, { past: [], future: [], saved: JSON.stringify(this.kept) });
       this.symbol = symbol;
       this.chosen = this.pending = null;
     }
 
+    /** A step is done: it can be undone, and is stored. */
     keep() {
+      const now = JSON.stringify(this.kept.filter((one) => one.kind !== 'measure'));
+      if (now !== this.saved) {
+        this.past = [...this.past, this.saved].slice(-STEPS);
+        this.future = [];
+        this.saved = now;
+      }
+      this.store();
+    }
+
+    undo() {
+      this.step(this.past, this.future);
+    }
+
+    redo() {
+      this.step(this.future, this.past);
+    }
+
+    /** To the newest of `from`; what is left goes to `to`. */
+    step(from, to) {
+      if (!from.length) return;
+      to.push(this.saved);
+      this.saved = from.pop();
+      this.kept = JSON.parse(this.saved);
+      this.chosen = this.pending = this.held = null;
+      this.store();
+    }
+
+    store() {
       try {
-        localStorage.setItem(KEY, JSON.stringify({ ...stored(), [this.symbol]: this.kept.slice(-MOST) }));
+        localStorage.setItem(KEY, JSON.stringify({ ...stored(), [this.symbol]: JSON.parse(this.saved).slice(-MOST) }));
       } catch {
         // They last as long as the page.
       }
@@ -87,8 +160,19 @@
     }
 
     at({ x, y }) {
-      const { view } = this;
-      return { t: Math.round(view.time(x) / view.step) * view.step, p: view.price(y) };
+      const { view, series } = this;
+      const t = Math.round(view.time(x) / view.step) * view.step;
+      const bar = this.attracting && series.bars[series.find(t)];
+      if (bar && bar.t === t) {
+        const [nearest] = [bar.o, bar.h, bar.l, bar.c].sort((a, b) => Math.abs(view.y(a) - y) - Math.abs(view.y(b) - y));
+        if (Math.abs(view.y(nearest) - y) <= PULL) return { t, p: nearest };
+      }
+      return { t, p: view.price(y) };
+    }
+
+    /** One of `kind` in the colour that is chosen. */
+    made(kind, points) {
+      return { kind, points, ...(this.colour === null ? {} : { colour: this.colour }) };
     }
 
     /** A pointer went down. True when it is ours. */
@@ -96,7 +180,7 @@
       if (this.tool) {
         if (this.pending) this.put(at);
         else if (TOOLS[this.tool][2] === 1) this.single(at);
-        else this.pending = { kind: this.tool, points: [this.at(at), this.at(at)], began: at };
+        else this.pending = { ...this.made(this.tool, [this.at(at), this.at(at)]), began: at };
         this.changed();
         return true;
       }
@@ -137,7 +221,7 @@
 
     put(at) {
       const { kind, points } = this.pending;
-      const one = { kind, points: [points[0], this.at(at)] };
+      const one = this.made(kind, [points[0], this.at(at)]);
       this.take('');
       this.kept.push(one);
       this.chosen = one;
@@ -146,7 +230,7 @@
     }
 
     single(at) {
-      const one = { kind: this.tool, points: [this.at(at)] };
+      const one = this.made(this.tool, [this.at(at)]);
       this.take('');
       if (one.kind === 'note') {
         this.ask(at, (text) => {
@@ -203,7 +287,8 @@
     draw(ctx, decimals) {
       const colors = CV.theme.colors();
       for (const one of this.pending ? [...this.kept, this.pending] : this.kept) {
-        ctx.strokeStyle = ctx.fillStyle = colors.accent;
+        const colour = colors.studies[one.colour] || colors.accent;
+        ctx.strokeStyle = ctx.fillStyle = colour;
         ctx.lineWidth = 1.5;
         ctx.textAlign = 'left';
         const points = one.points.map((each) => this.place(each));
@@ -214,7 +299,7 @@
           ctx.arc(one.kind === 'level' ? this.view.width / 2 : x, y, 4.5, 0, 7);
           ctx.fillStyle = colors.panel || colors.raised;
           ctx.fill();
-          ctx.strokeStyle = colors.accent;
+          ctx.strokeStyle = colour;
           ctx.stroke();
         }
       }
@@ -239,6 +324,9 @@
     fib(ctx, { points: [first, last] }, [a, b], colors, decimals) {
       const left = Math.min(a.x, b.x);
       ctx.lineWidth = 1;
+      ctx.globalAlpha = 0.06;
+      ctx.fillRect(a.x, a.y, b.x - a.x, b.y - a.y);
+      ctx.globalAlpha = 1;
       for (const level of LEVELS) {
         const price = last.p + (first.p - last.p) * level;
         const y = this.view.y(price);
@@ -262,8 +350,8 @@
       ctx.fillText(words, x + 6, y + 0.5);
     }
 
-    note(ctx, { text }, [a], colors) {
-      ctx.fillStyle = colors.text;
+    note(ctx, { text, colour }, [a], colors) {
+      if (colour === undefined || colour === null) ctx.fillStyle = colors.text;
       ctx.fillText(text || '', a.x, a.y);
     }
   }

@@ -112,7 +112,7 @@
     const keys = {
       ArrowLeft: () => act.pan(60, 0), ArrowRight: () => act.pan(-60, 0),
       '+': () => act.zoom(1.2, null), '=': () => act.zoom(1.2, null), '-': () => act.zoom(1 / 1.2, null),
-      End: () => act.reset(), Home: () => act.reset(),
+      End: () => act.reset(), Home: () => act.fit(),
     };
     element.addEventListener('keydown', (event) => {
       const act_ = !event.ctrlKey && !event.metaKey && !event.altKey && keys[event.key];

@@ -205,8 +205,10 @@
         if (x < 26 || x > view.width - 26) continue;
         const midnight = (time + CV.format.zoneShift(timeframe, time)) % 86_400_000 === 0;
         ctx.fillStyle = midnight ? colors.text : colors.text2;
+        ctx.font = font(midnight ? 600 : 400);
         ctx.fillText(CV.format.tick(time, timeframe, this.timeTicks.step), x, y);
       }
+      ctx.font = font();
     }
 
     lastPrice(ctx, scene) {

@@ -5,6 +5,7 @@
 
   const FILL = 0.08;
   const LABEL_GAP = 30; // px between the labels of a pane
+  const TAG = 15; // px, height of a figure on its axis
   // The levels that people look for: always in sight.
   const ZONES = { rsi: [30, 70], mfi: [20, 80], stochastic: [20, 80], williams_r: [-80, -20], cci: [-100, 100] };
   const BANDS = [['upper_band', 'lower_band']];
@@ -151,7 +152,25 @@
         const at = y(tick);
         if (at > top + 7 && at < top + height - 5) ctx.fillText(spell(study, study.columns[0], tick, scene.decimals), view.width + 8, at);
       }
+      newest(ctx, study, studies.colors(study), scene, pane, y);
     }
+  }
+
+  /** Where each line stands now: its figure on the axis, in its colour. */
+  function newest(ctx, study, colors, { bars, view, axisWidth, decimals }, { top, height }, y) {
+    const { onTag } = CV.theme.colors();
+    const at = study.at(bars[bars.length - 1].t) || (bars.length > 1 && study.at(bars[bars.length - 2].t)) || {};
+    const taken = [];
+    study.columns.forEach((column, n) => {
+      if (column === 'value_histogram' || at[column] === undefined) return;
+      const middle = Math.max(top + TAG / 2 + 1, Math.min(top + height - TAG / 2, y(at[column])));
+      if (taken.some((other) => Math.abs(other - middle) < TAG)) return; // the legend tells the others
+      taken.push(middle);
+      ctx.fillStyle = colors[n];
+      ctx.fillRect(view.width + 1, Math.round(middle - TAG / 2), axisWidth - 1, TAG);
+      ctx.fillStyle = onTag;
+      ctx.fillText(spell(study, column, at[column], decimals), view.width + 8, middle + 0.5);
+    });
   }
 
   CV.panes = { overlays, draw, spell };

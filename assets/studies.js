@@ -34,9 +34,9 @@
   }
 
   class Studies {
-    /** `changed(what)`: 'layout' when panes came or went, else 'paint'. `edit(study)` opens its parameters. */
-    constructor(root, socket, { changed, edit }) {
-      Object.assign(this, { root, socket, changed, edit });
+    /** `changed(what)`: 'layout' when panes came or went, else 'paint'. */
+    constructor(root, socket, { changed }) {
+      Object.assign(this, { root, socket, changed });
       this.wanted = stored(); // {name, params}
       this.shown = [];
       this.panes = [];
@@ -126,6 +126,18 @@
       this.changed('layout');
     }
 
+    /** Its parameters, in place of its `name`. */
+    edit(study, name) {
+      const form = CV.studyFields(study, (params) => {
+        if (params && JSON.stringify(params) !== JSON.stringify(study.params)) this.change(study, params);
+        else form.replaceWith(name);
+      });
+      if (!form) return;
+      form.prepend(element('span', '', study.name));
+      name.replaceWith(form);
+      form.querySelector('input').select();
+    }
+
     keep() {
       try {
         localStorage.setItem(KEY, JSON.stringify(this.wanted));
@@ -159,9 +171,10 @@
       const palette = CV.theme.studies();
       // Bands and lines of one study in shades that tell them from those of the next.
       const begin = this.shown.findIndex((one) => one.study === study) * 2;
-      // The two edges of a band are one thing.
-      const parts = [...new Set(study.columns.map(part))];
-      return study.columns.map((column) => palette[(begin + parts.indexOf(part(column))) % palette.length]);
+      // Over the candles the two edges of a band are one thing; in a pane they are two lines that cross.
+      const thing = study.overlay ? part : (column) => column;
+      const parts = [...new Set(study.columns.map(thing))];
+      return study.columns.map((column) => palette[(begin + parts.indexOf(thing(column))) % palette.length]);
     }
 
     legend(study) {
@@ -170,7 +183,7 @@
       const name = element('button', 'study-name', study.title);
       name.type = 'button';
       name.title = `${study.entry.title}: parameters`;
-      name.addEventListener('click', () => this.edit(this.shown.find((one) => one.line === line).study));
+      name.addEventListener('click', () => this.edit(this.shown.find((one) => one.line === line).study, name));
       const figures = element('span', 'study-figures');
       const cells = study.columns.map(() => figures.appendChild(element('b')));
       const remove = button('plain study-remove', `Remove ${study.title}`, () => this.remove(this.shown.find((one) => one.line === line).study));

@@ -47,11 +47,16 @@
       return this.entry.pane === 'overlay';
     }
 
+    /** 'RSI'. */
+    get name() {
+      return this.entry.name.replaceAll('_', ' ').toUpperCase();
+    }
+
     /** 'RSI 21'. */
     get title() {
       const values = this.entry.parameters.map(({ name, default: usual }) => this.params[name] ?? usual)
         .filter((value) => typeof value === 'number');
-      return [this.entry.name.replaceAll('_', ' ').toUpperCase(), ...values].join(' ');
+      return [this.name, ...values].join(' ');
     }
 
     at(t) {

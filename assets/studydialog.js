@@ -1,4 +1,4 @@
-/* The dialog that adds indicators and changes their parameters. */
+/* The dialog that adds indicators. */
 (function () {
   'use strict';
   const CV = (window.CV = window.CV || {});
@@ -11,8 +11,7 @@
       this.input = Object.assign(element('input'), {
         type: 'search', placeholder: 'Search indicators', autocomplete: 'off', spellcheck: false, ariaLabel: 'Search indicators',
       });
-      this.head = dialog.querySelector('.picker-head');
-      this.head.prepend(this.input);
+      dialog.querySelector('.picker-head').prepend(this.input);
       this.list = dialog.querySelector('.picker-list');
       this.note = dialog.querySelector('.picker-empty');
       dialog.querySelector('.dialog-close').addEventListener('click', () => dialog.close());
@@ -23,7 +22,6 @@
     }
 
     async choose() {
-      this.dialog.dataset.mode = 'choose';
       this.input.value = '';
       this.say('Loading…');
       this.list.replaceChildren();
@@ -81,44 +79,6 @@
         event.preventDefault();
         this.list.children[this.at].click();
       }
-    }
-
-    /** Parameters of a study that is shown. */
-    edit(study) {
-      const form = element('form', 'parameters');
-      form.append(element('h2', '', study.entry.title));
-      const fields = study.entry.parameters.filter(({ kind }) => kind === 'int' || kind === 'float');
-      const inputs = {};
-      for (const { name, kind, default: usual } of fields) {
-        const label = element('label', '', name.replaceAll('_', ' '));
-        // By name they cannot be had from the form: `length` is something else there.
-        inputs[name] = Object.assign(element('input'), {
-          name, type: 'number', min: kind === 'int' ? 1 : 0, max: 1000, step: kind === 'int' ? 1 : 'any', required: usual !== null,
-          value: study.params[name] ?? usual ?? '',
-        });
-        label.append(inputs[name]);
-        form.append(label);
-      }
-      if (!fields.length) form.append(element('p', 'detail', 'It has no parameters.'));
-      const buttons = element('div', 'buttons');
-      const reset = Object.assign(element('button', '', 'Defaults'), { type: 'button' });
-      reset.addEventListener('click', () => fields.forEach(({ name, default: usual }) => (inputs[name].value = usual ?? '')));
-      buttons.append(reset, Object.assign(element('button', 'primary', 'Apply'), { type: 'submit' }));
-      form.append(buttons);
-      form.addEventListener('submit', (event) => {
-        event.preventDefault();
-        const params = {};
-        for (const { name, default: usual } of fields) {
-          const { value } = inputs[name];
-          if (value !== '' && Number(value) !== usual) params[name] = Number(value);
-        }
-        this.dialog.close();
-        this.studies.change(study, params);
-      });
-      this.dialog.dataset.mode = 'edit';
-      this.say('');
-      this.list.replaceChildren(form);
-      this.dialog.showModal();
     }
   }
 

@@ -88,6 +88,15 @@
       this.clamp(series);
     }
 
+    /** As many bars as can be told apart, or all there are, up to the newest. */
+    fitAll({ bars, last, live }) {
+      if (!last) return;
+      const most = this.width / (bars.length + RIGHT_BARS);
+      this.spacing = Math.min(WIDEST, Math.max(this.narrowest(), most));
+      this.follow(last);
+      this.following = live;
+    }
+
     /** Bars always stay in sight. */
     clamp({ bars, live }) {
       if (!bars.length) return;

@@ -6,7 +6,7 @@ from dashboard.components.markup import attrs, button
 
 
 def indicators() -> html.Dialog:
-    """The dialog that adds indicators and changes their parameters; studydialog.js makes what is in it."""
+    """The dialog that adds indicators; studydialog.js makes what is in it."""
     return html.Dialog(
         [
             html.Div(button("Esc", className="dialog-close", label="Close"), className="picker-head"),

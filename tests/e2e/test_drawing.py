@@ -139,6 +139,47 @@ def test_every_tool(chart: Terminal) -> None:
     assert drawings(chart) == []
 
 
+def test_steps_are_undone_colours_kept_and_points_drawn_to_candles(chart: Terminal) -> None:
+    page = chart.page
+    box = page.locator(".chart-over").bounding_box()
+    assert box is not None
+    page.click("#draw-button")
+    page.click("#tools [aria-label^='Magnet']")
+    page.click("#tools [aria-label='Colour 3']")
+    page.keyboard.press("Alt+h")
+    # A little off the high of a candle: the line is at the high.
+    t, high, x, y = chart.value(
+        "(({ chart, series }) => ((bar) => [bar.t, bar.h, chart.view.x(bar.t), chart.view.y(bar.h)])(series.bars.at(-30)))(CV.app)"
+    )
+    page.mouse.click(box["x"] + x, box["y"] + y - 9)
+    assert drawings(chart) == [{"kind": "level", "points": [{"t": t, "p": high}], "colour": 2}]
+    page.click("#tools [aria-label='Colour 1']")
+    assert drawings(chart)[0]["colour"] is None
+    page.keyboard.press("Control+z")
+    assert drawings(chart)[0]["colour"] == 2
+    page.keyboard.press("Control+z")
+    assert drawings(chart) == []
+    page.keyboard.press("Control+Shift+z")
+    page.reload()
+    chart.ready()
+    assert [one["colour"] for one in drawings(chart)] == [2]
+    assert chart.value("CV.app.chart.drawings.attracting")
+    page.evaluate("localStorage.removeItem('cryptoviz.magnet')")
+
+
+def test_fit(chart: Terminal) -> None:
+    chart.value("CV.app.chart.act.scalePrice(3)")
+    chart.value("CV.app.chart.act.pan(3000, 0)")
+    chart.page.click("#fit")
+    chart.until("CV.app.chart.view.following && !CV.app.chart.view.manual")
+    from_, to = chart.value("CV.app.chart.visible()")
+    assert to - from_ > 300
+    spacing = chart.value("CV.app.chart.view.spacing")
+    chart.value("CV.app.chart.act.zoom(4, 500)")
+    chart.page.keyboard.press("f")
+    assert chart.value("CV.app.chart.view.spacing") == spacing
+
+
 def test_the_sheet_of_keys(chart: Terminal) -> None:
     chart.page.keyboard.press("?")
     chart.page.wait_for_selector("#help[open]")

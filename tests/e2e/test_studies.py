@@ -54,8 +54,8 @@ def test_parameters_last_and_it_goes_by_one_click(stack: Stack, terminal: Termin
     terminal.open("/t/BTC-USDT")
     add(terminal, "rsi")
     terminal.page.click("[data-study=rsi] .study-name")
-    terminal.page.fill("#indicators input[name=length]", "21")
-    terminal.page.click("#indicators .primary")
+    terminal.page.fill("[data-study=rsi] input[name=length]", "21")
+    terminal.page.keyboard.press("Enter")
     terminal.until(f"{study('rsi')}.figures.size > 50")
     assert terminal.text("[data-study=rsi] .study-name") == "RSI 21"
     row = stack.api("indicators/rsi", symbol="BTC/USDT", interval="1m", limit=5, length=21)[-1]
