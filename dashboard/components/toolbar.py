@@ -45,7 +45,7 @@ def toolbar() -> html.Div:
             ),
             button([icon("compare")], id="compare-button", className="plain", label="Compare with another symbol"),
             button([icon("calendar")], id="dates-button", className="plain", label="Go to a date, or replay it (G)"),
-            button([icon("fit")], id="fit", className="plain", label="Fit: as much as can be seen, prices by themselves (F)"),
+            button([icon("fit")], id="fit", className="plain", label="Fit: as much as can be seen, prices scaled (F)"),
             button([icon("camera")], id="camera", className="plain", label="Save a picture of the chart"),
             button([icon("layout")], id="layout-button", className="plain", label="Layout: panels and what is kept"),
             button(
