@@ -227,6 +227,11 @@ def test_dashboards_and_rules_ask_for_metrics_that_exist() -> None:
 
 def test_dashboards_ask_the_database_for_what_it_has(database_url: str, tmp_path: Path) -> None:
     """As the role that may only look, made by the file that compose.yaml gives the database."""
+    # The image runs the files that lie there, after its own, and looks into no folder.
+    assert (
+        "./deploy/timescaledb/reader.sql:/docker-entrypoint-initdb.d/900_reader.sql:ro"
+        in SERVICES["timescaledb"]["volumes"]
+    )
     password = tmp_path / "password"
     password.write_text("quite a secret")
     made = (DEPLOY / "timescaledb" / "reader.sql").read_text().replace("/run/secrets/reader_password", str(password))

@@ -263,6 +263,7 @@ def test_who_is_stable_has_a_name_of_its_own_in_the_group(chart: Chart) -> None:
                 source = env["CRYPTOVIZ_KAFKA_MEMBER"]["valueFrom"]
                 assert source == {"fieldRef": {"fieldPath": "metadata.name"}}
     assert {one["metadata"]["name"] for one in of_kind(chart.objects("as-it-is"), "StatefulSet")} == {
+        "cv-alerts",
         "cv-candles",
         "cv-indicators",
     }
