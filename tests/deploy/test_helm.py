@@ -36,7 +36,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "image": {"repository": "registry.example.com/cryptoviz", "tag": "1.2.3"},
         "imagePullSecrets": [{"name": "registry"}],
         "kafka": {"brokers": "k1:9092,k2:9092,k3:9192", "partitions": 24},
-        "settings": {"symbols": "BTC/USDT,ETH/USDT", "simulator_seed": 12345678, "min_volume": 0.5},
+        "settings": {"symbols": "BTC/USDT,ETH/USDT", "simulator_seed": 12345678, "min_volume": 0.5, "trace_url": "http://tempo:4318"},
         "cold": {"url": "s3://bucket/cold?endpoint_override=minio:9000&scheme=http", "port": 9000, "secret": "minio"},
         "shared": {
             name: {**_scaled, "stable": name != "writer"} | ({"autoscaling": {"enabled": True, "max": 7}} if name == "writer" else {})
@@ -202,7 +202,8 @@ def test_settings_exist_and_none_is_secret(chart: Chart, name: str) -> None:
     ours = {key.removeprefix("CRYPTOVIZ_").lower() for key in given if key.startswith("CRYPTOVIZ_")}
     assert ours <= Settings.model_fields.keys()
     assert not ours & {"database_url", "redis_url", "secret_key", "metrics_token"}
-    assert "://" not in "".join(str(value) for key, value in given.items() if key != "CRYPTOVIZ_COLD_URL")
+    open_urls = {"CRYPTOVIZ_COLD_URL", "CRYPTOVIZ_TRACE_URL"}
+    assert "://" not in "".join(str(value) for key, value in given.items() if key not in open_urls)
     # They are what the program takes for itself.
     values = {
         key.removeprefix("CRYPTOVIZ_").lower(): value
@@ -300,7 +301,7 @@ def test_only_what_is_named_may_be_reached(chart: Chart) -> None:
         for side, ports in (("ingress", open_in), ("egress", open_out)):
             ports[component] = {port["port"] for one in mine for rule in one.get(side, ()) for port in rule["ports"]}
     assert open_in == {component: {"web": {8050}, "migrate": set()}.get(component, {9100}) for component in open_in}
-    servers = {53, 5432, 6379, 9092, 9192}
+    servers = {53, 5432, 6379, 9092, 9192, 4318}
     for component, ports in open_out.items():
         outside = {443, 9443} if component in SINGLES else set()
         cold = {9000} if component in ("keeper", "web") else set()
