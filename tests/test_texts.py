@@ -1,5 +1,6 @@
 """Texts in other languages: nothing the page lays out is forgotten, and nothing is translated that is not said."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -66,6 +67,33 @@ def test_every_text_of_the_layouts(language: str) -> None:
     said = {text for layout in layouts for text in _said(layout) if re.search("[A-Za-z]{2}", text)}
     assert len(said) > 100
     assert [text for text in sorted(said) if not NAMES.fullmatch(text) and not _known(text, entries)] == []
+
+
+#: Call → which of its arguments is what the caller is told.
+REFUSALS = {"ApiError": 2, "failed": 2, "refuse": 1, "BadRequest": 0}
+
+
+def _refusals() -> set[str]:
+    """What REST and the socket say of errors, {} where something of the question stands."""
+
+    def template(node: ast.expr) -> str | None:
+        if isinstance(node, ast.JoinedStr):
+            return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+    said = set()
+    for path in (ROOT / "dashboard").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REFUSALS:
+                said.add(template(node.args[REFUSALS[node.func.id]]) or "")
+    return {text for text in said if re.search("[A-Za-z]{2}", text.replace("{}", ""))}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_refusal(language: str) -> None:
+    refusals = _refusals()
+    assert len(refusals) > 50
+    assert sorted(refusals - set(_entries(language))) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -128,8 +128,8 @@ class Feeds:
             if not asked:
                 lines[name] = "not asked yet"
             elif failing:
-                rest = " (tried less often)" if all(feed.breaker.open for feed in failing) else ""
-                lines[name] = f"{len(failing)} of {len(mine)} addresses fail{rest}: {failing[0].error}"
+                how = "fail (tried less often)" if all(feed.breaker.open for feed in failing) else "fail"
+                lines[name] = f"{len(failing)} of {len(mine)} addresses {how}: {failing[0].error}"
             else:
                 lines[name] = "ok"
         return lines

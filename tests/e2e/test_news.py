@@ -65,7 +65,7 @@ def test_older_articles_come_through_the_filters(feed: Feed, stack: Stack, news:
     page.get_by_label("Source", exact=True).select_option("Local Wire")
     page.click("#news [data-coin=eth]")
     page.fill("#news .filters input", "delayed upgrade")
-    news.until("document.querySelectorAll('#news .article').length === 50")
+    news.until("CV.page.filter.q && document.querySelectorAll('#news .article').length === 50")
     page.click("#news .older")
     news.until("document.querySelectorAll('#news .article').length === 60")
     page.fill("#news .filters input", "")
