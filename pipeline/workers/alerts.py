@@ -18,7 +18,7 @@ import redis
 import structlog
 
 from pipeline import bus as buses
-from pipeline import metrics, status
+from pipeline import metrics, status, tracing
 from pipeline.alerting.changes import generation
 from pipeline.alerting.desk import Desk
 from pipeline.alerting.market import Saved
@@ -65,6 +65,7 @@ def run(settings: Settings, stop: Event) -> None:
     patient_bus = Retry("bus", BusUnavailable, stop, waiting)
     patient_store = Retry("database", psycopg2.Error, stop, waiting)
     watch = _Watch(settings, session, client, patient_store, Retry("redis", redis.RedisError, stop, waiting))
+    traces = tracing.connect(settings, "alerts")
     subscription: Subscription | None = None
     try:
         with pulse:
@@ -81,7 +82,8 @@ def run(settings: Settings, stop: Event) -> None:
                 messages = patient_bus(subscription.poll, 0.2, 10_000)
                 reading.took(messages)
                 pulse.at("storing and telling")
-                watch.take(messages, subscription)
+                with traces.follow("alerts", messages):
+                    watch.take(messages, subscription)
                 if time.monotonic() - reported >= 1:
                     lag = sum(subscription.lag().values())
                     reading.left(lag)
