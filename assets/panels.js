@@ -79,7 +79,7 @@
 
     /** Ask by `job`, and again until it is answered. `job()` resolves to whether there is anything; a later call takes the place of this one. */
     load(job, empty) {
-      Object.assign(this, { job, nothing: empty, retries: 0 });
+      Object.assign(this, { job, nothing: empty, retries: 0, failure: '' });
       return this.attempt();
     }
 

@@ -124,7 +124,7 @@ def test_every_tool(chart: Terminal) -> None:
         page.mouse.move(x + 350 + 60 * n, y + 300, steps=5)
         page.mouse.up()
     page.click("#tools [aria-label='Horizontal line']")
-    page.mouse.click(x + 500, y + 330)
+    page.mouse.click(x + 500, y + 310)
     page.click("#tools [aria-label='Text']")
     page.mouse.click(x + 420, y + 120)
     page.wait_for_selector(".note-input:focus")

@@ -121,7 +121,7 @@ def test_older_candles_load_when_panned_to(terminal: Terminal) -> None:
     for _ in range(12):
         if terminal.value("CV.app.series.bars[0].t") < first:
             break
-        _drag(terminal, 200, 1000)
+        _drag(terminal, 260, 1060)
         terminal.page.wait_for_timeout(100)
     terminal.until(f"CV.app.series.bars.length > {count + 300}")
     starts = terminal.value("CV.app.series.bars.map((bar) => bar.t)")
