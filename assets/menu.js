@@ -4,20 +4,16 @@
   const CV = (window.CV = window.CV || {});
 
   const GAP = 4;
-  const AGAIN = 250; // ms in which the click that closed a menu does not open it again
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
 
   let box = null;
   let owner = null;
-  let closed = { owner: null, at: 0 };
 
   function make() {
     box = Object.assign(element('div'), { id: 'menu', popover: 'auto' });
     box.addEventListener('toggle', ({ newState }) => {
-      if (newState === 'open') return;
-      closed = { owner, at: performance.now() };
-      owner.setAttribute('aria-expanded', 'false');
+      if (newState !== 'open') owner.setAttribute('aria-expanded', 'false');
     });
     box.addEventListener('keydown', (event) => {
       const rows = [...box.querySelectorAll('[role=menuitem]')];
@@ -55,7 +51,6 @@
 
   function open(button, { items, note }) {
     if (!box) make();
-    if (closed.owner === button && performance.now() - closed.at < AGAIN) return;
     owner = button;
     const list = element('div');
     list.setAttribute('role', 'menu');
@@ -73,6 +68,12 @@
   CV.menu = (button, build) => {
     button.setAttribute('aria-haspopup', 'menu');
     button.setAttribute('aria-expanded', 'false');
-    button.addEventListener('click', () => open(button, build()));
+    // The press that closes its menu is no click to open it again.
+    let closes = false;
+    button.addEventListener('pointerdown', () => (closes = Boolean(box) && owner === button && box.matches(':popover-open')));
+    button.addEventListener('click', () => {
+      if (!closes) open(button, build());
+      closes = false;
+    });
   };
 })();

@@ -40,7 +40,7 @@
     row(symbol) {
       const row = element('div', 'watch');
       row.dataset.symbol = symbol;
-      const star = Object.assign(element('button', 'plain star'), { type: 'button', tabIndex: -1 });
+      const star = Object.assign(element('button', 'plain watch-star'), { type: 'button', tabIndex: -1 });
       star.append(element('span', 'icon icon-star'));
       star.addEventListener('click', () => CV.stars.toggle(symbol));
       const pick = Object.assign(element('button', 'watch-pick'), { type: 'button', tabIndex: -1 });
