@@ -126,7 +126,7 @@ def test_one_trace_from_the_trade_to_the_socket(
         assert eventually(ready, 60), said()
         with connect(f"ws://127.0.0.1:{port}/ws/crypto") as socket:
             socket.send(json.dumps({"action": "subscribe", "type": "trade", "symbol": "BTC/USDT"}))
-            assert eventually(lambda: json.loads(socket.recv(30))["type"] == "trade", 60), said()
+            assert eventually(lambda: json.loads(socket.recv(60))["type"] == "trade", 60), said()
             assert eventually(lambda: whole(list(receiver.spans)), 60, every=0.5), said()
         chain = whole(list(receiver.spans))[0]
         assert [span.service for span in chain] == [
