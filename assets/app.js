@@ -54,9 +54,16 @@
       this.marks = new CV.NewsMarks(find('#news-marks'));
       this.headlines.onArticles((articles) => this.marks.show(articles, this.chart));
       this.gaps = new CV.GapMarks(find('#gap-marks'), this.chart);
+      this.alerts = new CV.Alerts(this.socket);
+      const toasts = new CV.AlertToasts(root, this.alerts, this.markets, (symbol) => this.go({ symbol }));
+      this.alertsPanel = new CV.AlertsPanel(panels.get('alerts'), this.alerts, toasts, this.markets, {
+        reveal: () => layout.reveal('alerts'), go: (symbol) => this.go({ symbol }),
+      });
+      this.alertMarks = new CV.AlertMarks(root, this.chart, this.alerts, this.markets, (price) => this.alertsPanel.create(price));
       this.chart.onView = () => {
         this.marks.place(this.chart);
         this.gaps.place();
+        this.alertMarks.place();
       };
       this.dates = new CV.DateDialog(root, find('#dates-button'), {
         show: (t) => this.chart.goTo(t), replay: (replay, until) => this.go({ replay, until }), timeframe: () => this.timeframe,
@@ -95,6 +102,10 @@
         const frame = Object.keys(FRAMES)[Number(event.key) - 1];
         if (frame) this.go({ timeframe: frame });
         else if (event.key.toLowerCase() === 'f') this.chart.act.fit();
+        else if (event.key.toLowerCase() === 'a' && !event.target.closest('select, textarea')) {
+          event.preventDefault();
+          this.alertsPanel.create();
+        }
         else if (event.key === 'Escape') widen(false);
       });
     }
@@ -247,6 +258,8 @@
       this.sentiment.show(symbol);
       this.statistics.show(symbol);
       this.gaps.show(symbol);
+      this.alertsPanel.show(symbol);
+      this.alertMarks.show(symbol);
       this.connection.reset();
       if (this.endTrades) this.endTrades();
       this.endTrades = this.socket.subscribe({ type: 'trade', symbol }, (trade) => {

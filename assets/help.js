@@ -6,7 +6,7 @@
   const KEYS = [
     ['1 … 7', 'Timeframe, 5s to 1d'], ['Ctrl K, ⌘ K', 'Choose a symbol'], ['← →, drag', 'Pan; older candles load by themselves'],
     ['+ −, wheel, pinch', 'Zoom; over the price axis its scale'], ['End, double click', 'The newest candle'],
-    ['F, Home', 'Fit: as much as can be seen'], ['G', 'Go to a date, or replay from it'], ['Space, .', 'In a replay: play or pause, next candle'],
+    ['F, Home', 'Fit: as much as can be seen'], ['A', 'A new alert'], ['G', 'Go to a date, or replay from it'], ['Space, .', 'In a replay: play or pause, next candle'],
     ['Alt T, H, R, F, M, N', 'Draw: trend line, horizontal, rectangle, Fibonacci, measure, text'],
     ['Ctrl Z, Ctrl Shift Z', 'Undo and redo what was drawn'], ['Delete', 'Remove the chosen drawing'], ['Esc', 'End drawing, leave the wide chart'], ['?', 'This sheet'],
   ];

@@ -31,6 +31,9 @@ def chart() -> html.Div:
             html.Div(id="gap-marks"),
             # Filled by newsmarks.js: a diamond for each article, on the time axis.
             html.Div(id="news-marks"),
+            # Filled by alertmarks.js: a bell where an alert fired, a line for each price that is waited for.
+            html.Div(id="alert-marks"),
+            html.Div(id="alert-lines"),
             legend,
             # Filled by drawings.js: its tools.
             html.Div(id="tools", hidden=True, role="toolbar", **attrs(aria_label="Drawing")),

@@ -60,7 +60,7 @@ def dock() -> html.Div:
     return html.Div(
         [
             html.Div(className="dock-tabs", role="toolbar", **attrs(aria_label="Below the chart")),
-            _headlines(), _sentiment(), _readings(), _statistics(), _depth(),
+            _headlines(), _sentiment(), _readings(), _statistics(), _alerts(), _depth(),
         ],
         id="dock",
         **attrs(data_open="headlines"),
@@ -138,6 +138,30 @@ def _statistics() -> html.Section:
             figures("statistics-day", FIGURES),
             html.Dl(className="performance"),
             html.Div(className="converter"),
+        ],
+    )  # fmt: skip
+
+
+def _alerts() -> html.Section:
+    return panel(
+        "alerts", "Alerts",
+        "What the server tells you of when it happens, also while no page is open. Right click or long press on the chart makes one.",
+        [
+            html.Div(
+                [
+                    html.Ul(className="alert-rows"),
+                    html.P("No alerts yet. Make one here, by A, or by a right click on the chart.", className="alert-none"),
+                ],
+                className="alert-list",
+            ),
+            html.Div(
+                [
+                    html.H3("History"),
+                    html.Ul(className="alert-history"),
+                    html.P("What alerts tell you is kept here.", className="alert-never"),
+                ],
+                className="alert-past",
+            ),
         ],
     )  # fmt: skip
 
