@@ -15,7 +15,7 @@
     if (ms < 60_000) return 'just now';
     if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min ago`;
     if (ms < 129_600_000) return `${Math.round(ms / 3_600_000)} h ago`;
-    return ms < 30 * DAY ? `${Math.round(ms / DAY)} d ago` : new Date(Date.now() - ms).toLocaleDateString();
+    return ms < 30 * DAY ? `${Math.round(ms / DAY)} d ago` : CV.format.day(Date.now() - ms);
   }
 
   /** Only what a browser may be sent to; feeds are hostile. */
@@ -73,7 +73,7 @@
     const about = element('p', 'about');
     const age = element('time', '', since(now - time));
     age.dateTime = new Date(time).toISOString();
-    age.title = new Date(time).toLocaleString();
+    age.title = CV.format.exact(time);
     about.append(element('span', '', article.source), age);
     for (const coin of article.symbols) {
       const symbol = bySymbol.get(coin);

@@ -6,12 +6,14 @@
   const HOUR = 3_600_000;
   const SHOWN = 24;
   const EVERY = 10_000; // ms; the ledger is counted twice a minute
+  const SELDOM = 60_000;
   const EVERY_JOB = 1_000;
   const QUIET = ['running', 'finished', 'stopped'];
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
   const count = (value) => (value === null || value === undefined ? '–' : CV.format.number(value, 0));
   const sum = (rows, field) => rows.reduce((total, row) => (row[field] === null ? total : total + row[field]), 0);
+  const size = (bytes) => (bytes >= 1e9 ? `${CV.format.number(bytes / 1e9, 2)} GB` : `${CV.format.number(bytes / 1e6, 1)} MB`);
   const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
 
   /** What an hour is called, and why: 'whole', 'repaired', 'missing', 'unknown' or 'none'. */
@@ -130,13 +132,39 @@
         const ids = BigInt(gap.last_id) - BigInt(gap.first_id) + 1n;
         line.append(
           element('b', '', gap.symbol),
-          element('span', '', `${new Date(gap.starts_at).toLocaleString()} – ${new Date(gap.ends_at).toLocaleTimeString()}`),
+          element('span', '', `${CV.format.exact(gap.starts_at)} – ${CV.format.hour(gap.ends_at)}`),
           element('span', 'figure', `${CV.format.number(Number(ids), 0)} trades (${gap.first_id}–${gap.last_id})`),
           element('span', 'detail', gap.reason),
         );
         return line;
       }));
       this.block.dataset.state = gaps.length ? 'ready' : 'empty';
+    }
+  }
+
+  /** What lies where. */
+  class Storage {
+    constructor(block) {
+      this.block = block;
+      this.body = block.querySelector('tbody');
+      CV.repeat(() => this.load(), SELDOM);
+    }
+
+    async load() {
+      try {
+        const places = await CV.rest.get('quality/storage');
+        this.body.replaceChildren(...places.map(({ tier, dataset, rows, bytes, first, last }) => {
+          const line = document.createElement('tr');
+          const name = Object.assign(element('th', '', dataset), { scope: 'row' });
+          const reach = first ? `${first.slice(0, 10)} – ${last.slice(0, 10)}` : '–';
+          line.append(name, element('td', '', tier), element('td', '', rows === null ? '–' : CV.format.compact(rows)), element('td', '', size(bytes)), element('td', '', reach));
+          return line;
+        }));
+        this.block.dataset.state = places.length ? 'ready' : 'empty';
+      } catch (error) {
+        if (this.block.dataset.state !== 'ready') this.block.dataset.state = 'empty';
+        CV.write(this.block.querySelector('.block-empty'), `This cannot be loaded: ${error.message}. Trying again by itself.`);
+      }
     }
   }
 
@@ -169,7 +197,8 @@
       CV.write(words, state);
       CV.write(why, detail);
       why.title = detail;
-      const lag = facts && typeof facts.lag === 'number' ? `${count(facts.lag)} behind · ` : '';
+      const lag = facts && typeof facts.lag === 'number' ? `${plural(facts.lag, 'message')} behind · `
+        : facts && typeof facts.lag_ms === 'number' ? `${CV.format.number(facts.lag_ms / 1000, 3)} s behind the exchange · ` : '';
       CV.write(figure, `${lag}${CV.format.age(Math.max(0, time - at))} ago`);
       line.title = Object.entries(facts || {}).map(([name, value]) => `${name}: ${value}`).join('\n');
     }
@@ -252,8 +281,8 @@
       });
       line.append(
         element('b', '', job.name),
-        element('span', 'state', made ? `${CV.format.number(job.bytes / 1e6, 1)} MB` : job.state),
-        element('span', 'detail', job.error || new Date(job.created_at).toLocaleTimeString()),
+        element('span', 'state', made ? size(job.bytes) : job.state),
+        element('span', 'detail', job.error || CV.format.hour(job.created_at)),
         element('span', 'figure', plural(job.rows, 'row')),
         made ? Object.assign(element('a', 'fetch', 'Download'), { href: job.file, download: '' }) : bar,
         away,
@@ -279,6 +308,7 @@
       this.ledger = new Ledger(find('.ledger'));
       this.gaps = new Gaps(find('.gaps'));
       this.parts = new Parts(find('.parts'));
+      new Storage(find('.storage'));
       new Export(find('.export'), root.dataset.symbols.split(' '));
       CV.repeat(() => this.load(), EVERY);
       new CV.Status(find('.banner'), (status) => this.parts.draw(status));

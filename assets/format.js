@@ -121,7 +121,14 @@
   const base = (symbol) => symbol.split('/')[0];
   const quote = (symbol) => symbol.split('/')[1] || '';
 
+  const zoned = () => (CV.zone.name() === 'local' ? {} : { timeZone: CV.zone.name() });
+  /** Day and time, in the zone that was chosen, as the browser's language writes them. */
+  const exact = (time) => new Date(time).toLocaleString(undefined, zoned());
+  const day = (time) => new Date(time).toLocaleDateString(undefined, zoned());
+  const hour = (time) => new Date(time).toLocaleTimeString(undefined, zoned());
+
   CV.format = {
+    exact, day, hour,
     number, decimals, guessDecimals, compact, percent, arrow, direction, zoneShift, zoneName, zoneTime, clock, moment, tick,
     countdown, age, plain, base, quote,
   };

@@ -4,8 +4,8 @@
   const CV = (window.CV = window.CV || {});
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
-  const day = (time) => (time ? new Date(time).toLocaleDateString() : '');
-  const moment = (time) => (time ? new Date(time).toLocaleString() : '');
+  const day = (time) => (time ? CV.format.day(time) : '');
+  const moment = (time) => (time ? CV.format.exact(time) : '');
 
   function field(label, control) {
     const box = element('label', '', label);
@@ -63,10 +63,19 @@
       CV.theme.onChange(() => (theme.value = CV.theme.chosen()));
       form.append(
         field('Language', select([['', 'As the browser'], ...Object.entries(CV.texts.languages)], CV.texts.chosen(), CV.texts.choose)),
+        field('Time zone', this.zone()),
         field('Theme', theme),
         field('Rising and falling', select([['', 'Green and red'], ['blue', 'Blue and orange']], CV.theme.colours(), CV.theme.paint)),
       );
       this.fill('appearance', form);
+    }
+
+    /** The one of the chart, and of every exact time on the pages. */
+    zone() {
+      const names = CV.zone.names().filter((name) => name !== 'UTC');
+      const zone = select([['local', `This computer's: ${CV.zone.local()}`], ['UTC', 'UTC'], ...names.map((name) => [name, name])], CV.zone.name(), CV.zone.choose);
+      CV.zone.onChange(() => (zone.value = CV.zone.name()));
+      return zone;
     }
 
     async load() {

@@ -26,6 +26,7 @@ from pipeline.store.cold import Cold
 from pipeline.store.engine import engine
 from pipeline.store.moods import Moods
 from pipeline.store.overview import Overview
+from pipeline.store.places import Places
 from pipeline.store.read import Reader
 from pipeline.store.session import Session
 
@@ -47,6 +48,7 @@ class Services:
     moods: Moods
     aftermath: Aftermath
     overview: Overview
+    places: Places
     gauges: Gauges
     hot: HotCandles
     jobs: Jobs
@@ -85,6 +87,7 @@ def mount(server: Flask, settings: Settings) -> None:
         moods,
         Aftermath(pool),
         Overview(pool),
+        Places(pool),
         Gauges(reader, moods),
         hot,
         Jobs(client, Path(settings.exports or settings.data / "exports")),

@@ -26,6 +26,7 @@ from pipeline.store.articles import ArticleRow
 from pipeline.store.currencies import Currency
 from pipeline.store.moods import MoodRow
 from pipeline.store.overview import MarketRow
+from pipeline.store.places import PlaceRow
 from pipeline.store.rows import CandleRow, GapRow, IndicatorRow, QualityRow, TradeRow
 from pipeline.timeframes import TIMEFRAMES
 
@@ -53,7 +54,7 @@ _STRUCTS: Final = {
     for one in (
         Credentials, NewPassword, NewKey, Change, Layout, NewJob, NewAlert, AlertRow, FiringRow,
         CandleRow, TradeRow, IndicatorRow, Computed, Entry, ArticleRow, MoodRow, Gauge, Finding, Explanation, QualityRow, GapRow, Currency,
-        MarketRow,
+        MarketRow, PlaceRow,
     )
 }  # fmt: skip
 _ERRORS: Final = {
@@ -124,6 +125,7 @@ OPERATIONS: Final = (
     Operation("/sentiment/study", "What prices did after news", "Study", ("symbol?", "days"), False, (400, 404)),
     Operation("/quality", "The ledger of quality", ["QualityRow"], ("symbol?", "exchange", *_PAGE), True, (400,)),
     Operation("/quality/gaps", "Trades that are missing for good", ["GapRow"], ("symbol", "exchange", "limit"), False, (400,)),
+    Operation("/quality/storage", "What lies where, and how large it is", ["PlaceRow"]),
     Operation("/status", "What each part said last", "Status"),
     Operation("/markets", "Tick and lot sizes", "Markets"),
     Operation("/markets/tickers", "Newest tickers", ["Ticker"], ("symbols",), False, (400,)),

@@ -34,3 +34,9 @@ def hours() -> Response:
 def gaps() -> Response:
     limit = parameters.limit()
     return ok(services().reader.gaps(parameters.exchange(), parameters.symbol(), limit=limit), {"limit": limit})
+
+
+@routes.get("/storage")
+def storage() -> Response:
+    """What lies where, and how large it is."""
+    return ok(services().places.all())

@@ -53,6 +53,25 @@ def layout(symbols: Sequence[str]) -> html.Main:
                         html.Ul(),
                         "No gap: every trade that was missed could be fetched again.",
                     ),
+                    _block(
+                        "Storage",
+                        "storage",
+                        html.Table(
+                            [
+                                html.Caption("What lies where"),
+                                html.Thead(
+                                    html.Tr(
+                                        [
+                                            html.Th(name, scope="col")
+                                            for name in ("Dataset", "Tier", "Rows, about", "Size", "Reaches")
+                                        ]
+                                    )
+                                ),
+                                html.Tbody(),
+                            ]
+                        ),
+                        "Nothing is stored yet.",
+                    ),
                     _block("Parts", "parts", html.Ul(), "Nothing has reported yet."),
                     # Its fields are made by data.js: Dash inputs would report every change to Dash.
                     _block("Export", "export", html.Div(className="export-form"), ""),

@@ -28,6 +28,17 @@ def test_the_ledger_and_the_parts(stack: Stack, terminal: Terminal) -> None:
     assert {"collector", "candles", "writer", "bridge", "web"} <= set(names)
 
 
+def test_what_lies_where_and_who_is_behind(stack: Stack, terminal: Terminal) -> None:
+    terminal.page.goto(stack.url + "/data")
+    terminal.page.wait_for_selector("#data .storage[data-state=ready] tbody tr")
+    shown = terminal.page.locator("#data .storage tbody tr").all_inner_texts()
+    stored = {(one["dataset"], one["tier"]) for one in stack.api("quality/storage")}
+    assert {("candles", "hot"), ("trades", "hot")} <= stored and len(shown) == len(stored)
+    assert all(" MB" in line or " GB" in line for line in shown)
+    terminal.page.wait_for_selector("#data .parts .line:has-text('writer') >> text=/messages? behind/")
+    terminal.page.wait_for_selector("#data .parts .line:has-text('collector') >> text=/s behind the exchange/")
+
+
 def test_a_missing_trade_is_said(stack: Stack, terminal: Terminal) -> None:
     def missing(route: object) -> None:
         answer = route.fetch()  # type: ignore[attr-defined]

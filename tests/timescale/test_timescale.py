@@ -21,6 +21,7 @@ from pipeline.store.currencies import Currencies
 from pipeline.store.engine import dsn, engine
 from pipeline.store.gaps import Gaps
 from pipeline.store.migrate import migrate
+from pipeline.store.places import Places
 from pipeline.store.progress import Progress
 from pipeline.store.quality import Ledger
 from pipeline.store.read import Reader, TradeKey
@@ -263,6 +264,11 @@ def test_policies_compress_what_is_old_and_nothing_else(both: tuple[str, str]) -
     )
     assert young[0][0] == 0 and young[0][1] > 0
     assert old == [(0, True)]
+    # What is compressed lies in tables of its own, and is told apart.
+    pool = engine(url, pool_size=1)
+    places = {(one.dataset, one.tier): one.bytes for one in Places(pool).all()}
+    pool.dispose()
+    assert places["trades", "hot"] > 0 and places["trades", "compressed"] > 0
     # The same rows, the same answers.
     columns = "event_ts, symbol, trade_id, price::text, amount::text, side, source"
     text = f"SELECT {columns} FROM trades ORDER BY symbol, event_ts, trade_id"
