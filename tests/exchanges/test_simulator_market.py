@@ -192,3 +192,15 @@ def test_pause_moves_what_comes_and_changes_none_of_it() -> None:
     assert a.prices[:n] == b.prices and a.lots[:n] == b.lots
     assert all(x <= y for x, y in pairwise(b.times))
     assert {y - x for x, y in zip(a.times, b.times, strict=False)} == {0, b.times[-1] - a.times[n - 1]}
+
+
+def test_a_book_stays_at_its_price_however_long_takers_eat_it() -> None:
+    # 1300 steps to nothing, and eaten up in a quarter of an hour at this rate.
+    market = Market(spec_of("OP/USDT"), seed=7, rate=70, total_rate=5000, epoch=0, first_id=1)
+    for second in range(1, 900):
+        market.advance(second * 1e6)
+        assert (
+            market.fair * 0.6 < market.bids[0] < market.bids[-1] < market.asks[-1] < market.asks[0] < market.fair * 1.6
+        )
+    assert min(market.tape.prices) > market.first_price / 2
+    assert max(market.tape.prices) < market.first_price * 2

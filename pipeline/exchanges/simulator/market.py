@@ -73,6 +73,8 @@ class Market:
         #: Where it begins; the history ends here.
         self.first_price = int(self.fair)
         self._gap = max(1.0, self.fair * 0.8e-5)
+        #: How far (ticks) from the touch makers quote; levels lie a gap apart in the mean.
+        self._reach = int(self._gap * LEVELS * 1.5)
         self._sigma = spec.daily_vol / sqrt(86_400e6 / GRID)
         self._heat = self._drift = 0.0
         self.bids: list[int] = []  # best last
@@ -174,7 +176,7 @@ class Market:
         self._drift += -self._drift * 0.002 + 0.0012 * gauss(0, 1)
         heat = max(-1.2, min(1.2, self._heat))
         step = self._sigma * exp(heat - 0.4) * (gauss(0, 1) + self._drift)
-        self.fair = fair = max(self._gap * LEVELS * 2, self.fair * (1 + step))
+        self.fair = fair = max(self._gap * LEVELS * 5, self.fair * (1 + step))
         # The variance of `heat` is about a third: 0.4 above and 0.06 below keep a day's volatility and trades at their level.
         pace = exp(self._swing * 0.6 * heat - 0.06 * self._swing**2)
         self._wait = 1e6 / (self.rate * pace)
@@ -192,6 +194,11 @@ class Market:
         if not asks or asks[-1] > ask:
             asks.append(ask)
             self.ask_lots[ask] = self._resting(1)
+        # Takers eat a book at its touch, and it grows at its far end: it would move away from the price, and below nothing.
+        while bids[0] < bids[-1] - self._reach:
+            del self.bid_lots[bids.pop(0)]
+        while asks[0] > asks[-1] + self._reach:
+            del self.ask_lots[asks.pop(0)]
         self._deepen()
         for prices, lots in ((bids, self.bid_lots), (asks, self.ask_lots)):
             place = int(random() ** 2 * 40) + 1
