@@ -120,7 +120,9 @@ def sort(messages: Sequence[Message]) -> Batch:
         try:
             model = read(message)
         except BadMessage as error:
-            batch.bad.append((message, error))
+            # One that was never raised: the frames that this one remembers hold all of the batch, and so itself, until the garbage
+            # collector comes by, and there is hardly ever a reason for it to come.
+            batch.bad.append((message, BadMessage(*error.args)))
             continue
         if isinstance(model, Trade):
             batch.trades.append(model)
