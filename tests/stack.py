@@ -79,6 +79,9 @@ class Market:
         answer.raise_for_status()
         return answer.json()
 
+    def stats(self) -> dict[str, Any]:
+        return dict(httpx.get(f"{self.url}/control/stats", timeout=30).json())
+
     def close(self) -> None:
         self.program.kill()
 

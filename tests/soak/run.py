@@ -104,6 +104,7 @@ def _soak(
                     histories=_histories(valkey),
                     fullest=max(map(int, valkey.hvals(KEPT_KEY)), default=0),
                     connections=cursor.fetchone()[0],
+                    late_market=market.stats()["behind_ms"],
                     messages=told["messages"],
                     late=Counter(dict(told["late"])),
                     rest=told["rest"],
@@ -168,5 +169,5 @@ def _still(live: LiveReader) -> dict[str, int]:
         found.update({name: live.newest(name)[1] for name in names})
         return found == before
 
-    eventually(same, 60, every=2)
+    eventually(same, 300, every=2)
     return found
