@@ -194,11 +194,12 @@ class Market:
         if not asks or asks[-1] > ask:
             asks.append(ask)
             self.ask_lots[ask] = self._resting(1)
-        # Takers eat a book at its touch, and it grows at its far end: it would move away from the price, and below nothing.
-        while bids[0] < bids[-1] - self._reach:
-            del self.bid_lots[bids.pop(0)]
-        while asks[0] > asks[-1] + self._reach:
-            del self.ask_lots[asks.pop(0)]
+        for prices, lots in ((bids, self.bid_lots), (asks, self.ask_lots)):
+            # Takers eat a book at its touch, and it grows at its far end: it would move away from the price, and below nothing.
+            if abs(prices[-1] - prices[0]) > self._reach:
+                for price in prices[:-1]:
+                    del lots[price]
+                del prices[:-1]
         self._deepen()
         for prices, lots in ((bids, self.bid_lots), (asks, self.ask_lots)):
             place = int(random() ** 2 * 40) + 1
