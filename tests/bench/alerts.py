@@ -2,19 +2,20 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from pipeline.alerting.market import Market, Saved
 from pipeline.alerting.rules import Rule
 from pipeline.model import Trade
 from pipeline.wire import read_trades, trade_record
+from tests.bench.figure import Figure
 
 TRADES, BATCH, RULES, ROUNDS = 100_000, 5_000, 1_000, 5
 START, PRICE = 1_723_161_600_000, 60_000
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     chance = random.Random(1)
     cents, trades = PRICE * 100, []
     for n in range(TRADES):
@@ -22,14 +23,13 @@ def main() -> None:
         trades.append(Trade("BINANCE", "BTC/USDT", START + n * 5, Decimal(cents).scaleb(-2), Decimal(1), "buy", str(n)))
     values = [trade_record(trade).value for trade in trades]
     reading = _us(lambda begin: read_trades(values[begin : begin + BATCH]))
-    print(f"reading the message                {reading:5.2f} us a trade")
     far = [_price(_level(chance, 0.01, 0.5)) for _ in range(RULES)]
     near = [_price(_level(chance, 0, 0.02)) for _ in range(RULES)]
     changes = [_change(chance.choice(["5m", "1h", "24h"])) for _ in range(100)]
     for what, rules in {
         "no rule": [], "1000 levels, none reached": far, "1000 levels within 2 %": near, "100 changes": changes,
     }.items():  # fmt: skip
-        print(f"{what:<34} {_fed(rules, trades):5.2f} us a trade")
+        yield Figure(f"alerts, CPU of a trade: {what}", _fed(rules, trades), "us", "reading its message", reading)
 
 
 def _level(chance: random.Random, least: float, most: float) -> Decimal:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +14,7 @@ import redis
 from pipeline import status
 from pipeline.store.engine import dsn
 from pipeline.store.migrate import migrate
+from tests.bench.figure import Figure
 from tests.bench.throughput import servers
 from tests.stack import Program, eventually, free_port
 
@@ -56,7 +58,7 @@ def serve(port: int) -> None:
     ThreadingHTTPServer(("127.0.0.1", port), Klines).serve_forever()
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     port = free_port()
     exchange = multiprocessing.get_context("spawn").Process(target=serve, args=(port,), daemon=True)
     exchange.start()
@@ -92,4 +94,4 @@ def main() -> None:
                 program.stop()
             client.close()
             exchange.terminate()
-    print(f"backfill, klines to rows, start included {stored:>8,} in {took:.1f} s  {stored / took:>10,.0f} candles/s")
+    yield Figure(f"backfill of {stored:,} klines, start included", stored / took, "candles/s")

@@ -8,17 +8,18 @@ minutes; garbage is collected before each look, so that what is left is held by 
 """
 
 import json
-import statistics
 import subprocess
 import tarfile
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Page
 
+from tests.bench.figure import Figure
 from tests.browser import DESKTOP, Terminal, chromium
 from tests.stack import Up, eventually
 
@@ -27,6 +28,7 @@ RATE = 20
 BARS = 600
 HEAP_RATE = 1000
 PANES = ("rsi", "macd", "adx")
+_LIVE, _DRAGGED = f"at {RATE} updates/s, three panes", "while it is dragged"
 # [time of the frame, ms of it] of every callback, newest last.
 _WATCH = """
 window.__frames = [];
@@ -99,9 +101,9 @@ class Watch:
             frames[at] = frames.get(at, 0.0) + took
         self.frames = sorted(frames.values())
 
-    def said(self) -> str:
-        p50, p95 = statistics.median(self.frames), self.frames[int(len(self.frames) * 0.95)]
-        return f"frame p50 {p50:5.2f} ms, p95 {p95:5.2f} ms, {len(self.frames):>5} frames; main thread {self.busy:4.0%} busy"
+    def at(self, share: float) -> float:
+        """ms that a frame of so many takes at most."""
+        return self.frames[int(len(self.frames) * share)]
 
 
 def _pan(page: Page, x: float, y: float) -> Watch:
@@ -128,7 +130,7 @@ def _terminal(browser: Browser, up: Up) -> list[tuple[str, Watch]]:
     with live:
         terminal.page.wait_for_timeout(SECONDS * 1000)
     box: Any = terminal.page.locator("#chart").bounding_box()
-    found = [("live", live), ("pan", _pan(terminal.page, box["x"] + 500, box["y"] + 200))]
+    found = [(_LIVE, live), (_DRAGGED, _pan(terminal.page, box["x"] + 500, box["y"] + 200))]
     context.close()
     return found
 
@@ -161,7 +163,7 @@ def _other(browser: Browser, up: Up, script: Path) -> list[tuple[str, Watch]]:
     page.evaluate(f"void (window.__timer = setInterval(__update, {1000 // RATE}))")
     with live:
         page.wait_for_timeout(SECONDS * 1000)
-    found = [("live", live), ("pan", _pan(page, 500, 200))]
+    found = [(_LIVE, live), (_DRAGGED, _pan(page, 500, 200))]
     context.close()
     return found
 
@@ -206,7 +208,7 @@ def _heap(browser: Browser, up: Up) -> tuple[float, float]:
     return early, late
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -223,17 +225,23 @@ def main() -> None:
             with chromium() as browser:
                 loads = [_load(browser, up) for _ in range(3)]
                 took, first, whole = sorted(loads)[1]
-                print(f"first load to a live chart   {took:.2f} s   {first:.2f} MB until then, {whole:.2f} MB in all")
+                yield Figure(
+                    "an empty cache to a live chart",
+                    took,
+                    "s",
+                    note=f"{first:.2f} MB until then, {whole:.2f} MB in all",
+                )
                 ours, others = _terminal(browser, up), _other(browser, up, script)
-            for (what, mine), (_, theirs) in zip(ours, others, strict=True):
-                print(f"{what:<4}  terminal            {mine.said()}")
-                print(f"{what:<4}  lightweight-charts  {theirs.said()}")
-                ratio = statistics.median(mine.frames) / statistics.median(theirs.frames)
-                print(f"{what:<4}  {ratio:.2f} x lightweight-charts' frame")
+            for (words, mine), (_, theirs) in zip(ours, others, strict=True):
+                busy = f"main thread {mine.busy:.0%} busy beside {theirs.busy:.0%}, of {len(mine.frames)} frames"
+                for name, share in (("p50", 0.5), ("p95", 0.95)):
+                    yield Figure(
+                        f"a frame of the chart {words}, {name}", mine.at(share), "ms", "lightweight-charts", theirs.at(share), busy
+                    )  # fmt: skip
             with chromium() as browser:
                 early, late = _heap(browser, up)
-                print(
-                    f"heap  {early:.1f} MB a tenth into half an hour of trades, {late:.1f} MB at its end ({late / early - 1:+.0%})"
-                )
+            yield Figure(
+                "live objects on the page after half an hour of 60 trades/s", late, "MB", "after a tenth of it", early
+            )
         finally:
             up.close()

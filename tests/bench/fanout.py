@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from pipeline.live import LivePublisher, channel
 from pipeline.store.migrate import migrate
+from tests.bench.figure import Figure
 from tests.bench.throughput import servers
 from tests.drill.harm import children
 from tests.stack import Program, eventually, free_port
@@ -42,7 +44,7 @@ def message(n: int) -> bytes:
     )
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     with servers() as (database_url, redis_url, _), tempfile.TemporaryDirectory() as folder:
         migrate(database_url)
         port = free_port()
@@ -54,15 +56,23 @@ def main() -> None:
         with _clients(port) as clients:
             _pace(lambda n: live.publish({channel("trade", "BTC/USDT"): [message(n)]}))
             memory = sum(_resident(pid) for pid in (web.process.pid, *children(web.process.pid)))
-            _tell("CryptoViz, one worker", clients.result(), f"{memory / 2**20:.0f} MiB")
+            ours = clients.result()
         web.stop(10)
     port = free_port()
     process = multiprocessing.Process(target=_baseline, args=(port,), daemon=True)
     process.start()
     time.sleep(1)
     with _clients(port) as clients:
-        _tell("websockets' broadcast()", clients.result(), "")
+        theirs = clients.result()
     process.kill()
+    peer, load = "websockets' `broadcast()`", f"{CLIENTS} sockets, {RATE} messages/s, {SILENT} never reading"
+    yield Figure(
+        f"one web worker, {load}", ours["frames"] / SECONDS, "messages/s", peer, theirs["frames"] / SECONDS,
+        f"{ours['whole']} of {CLIENTS - SILENT} readers got all {RATE * SECONDS}; the clients on the same cores",
+    )  # fmt: skip
+    for name in ("p50", "p99"):
+        yield Figure(f"the same, from publishing to reading, {name}", ours[name], "ms", peer, theirs[name])
+    yield Figure("the same, memory of the worker", memory / 2**20, "MiB")
 
 
 def answers(port: int) -> bool:
@@ -82,14 +92,6 @@ def _pace(send: Any) -> None:
         time.sleep(max(0.0, begin + n / RATE - time.perf_counter()))
         send(n)
     time.sleep(2)
-
-
-def _tell(name: str, got: dict[str, Any], memory: str) -> None:
-    whole = got["whole"]
-    print(
-        f"{name:<26} {got['frames'] / SECONDS:>9,.0f} delivered/s   p50 {got['p50']:6.1f} ms  p99 {got['p99']:6.1f} ms   "
-        f"{whole} of {CLIENTS - SILENT} readers got all {RATE * SECONDS}   {memory}"
-    )
 
 
 class _clients:

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import talib
@@ -10,6 +10,7 @@ import talib
 from pipeline.indicators import pandas_engine
 from pipeline.indicators.engine import Engine, restore
 from pipeline.indicators.incremental import STREAMED
+from tests.bench.figure import Figure
 from tests.indicators.market import walk
 
 SERIES = 1000 * 7
@@ -20,7 +21,7 @@ SAMPLE = 40
 ROUNDS = 5
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     bars = walk(1, WINDOW + 1 + ROUNDS)
     warm = Engine.new()
     for b in bars[:WINDOW]:
@@ -28,20 +29,17 @@ def main() -> None:
     state = warm.save()
     engines = [restore(state) for _ in range(SERIES)]
     ours = min(_seconds(lambda b=b: [engine.close(b) for engine in engines]) for b in bars[WINDOW : WINDOW + ROUNDS])
-    print(
-        f"one bar of {SERIES} series, {len(STREAMED)} indicators: ours {ours:6.2f} s   {ours / SERIES * 1e6:6.1f} us a series"
-    )
 
     window = bars[1 : WINDOW + 1]
     slow = SERIES / SAMPLE * _seconds(lambda: [_pandas(window) for _ in range(SAMPLE)])
-    print(
-        f"  pandas-ta over {WINDOW} bars, of {SAMPLE} series     {slow:8.1f} s   ours is {slow / ours:,.0f} x as fast"
-    )
+    each = ours / SERIES * 1e6
+    what = f"one bar of a series, all {len(STREAMED)} indicators, of {SERIES} series"
+    yield Figure(what, each, "us", f"pandas-ta over {WINDOW} bars", slow / SERIES * 1e6)
 
     arrays = [np.array([b[n] for b in window], dtype=float) for n in range(1, 6)]
     c = SERIES / 1000 * min(_seconds(lambda: [_talib(*arrays) for _ in range(1000)]) for _ in range(ROUNDS))
-    print(
-        f"  TA-Lib's C over {WINDOW} bars, its {len(_talib(*arrays))} of them  {c:8.2f} s   ours takes {ours / c:.2f} x as long"
+    yield Figure(
+        "the same", each, "us", f"TA-Lib's C over {WINDOW} bars, its {len(_talib(*arrays))} of them", c / SERIES * 1e6
     )
 
     engine, moves = engines[0], [bars[-1]._replace(close=bars[-1].close + n % 7) for n in range(2000)]
@@ -51,7 +49,7 @@ def main() -> None:
         engine.form(b)
         times.append((time.perf_counter() - begin) * 1e6)
     cuts = statistics.quantiles(times, n=100)
-    print(f"  a forming bar, all of them                  p50 {cuts[49]:5.1f} us  p99 {cuts[98]:5.1f} us")
+    yield Figure("a forming bar, all of them, p50", cuts[49], "us", note=f"p99 {cuts[98]:.0f}")
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -9,10 +9,12 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
+from tests.bench.figure import Figure
 from tests.browser import DESKTOP, Terminal, chromium
 from tests.stack import Up
 
@@ -20,7 +22,7 @@ SECONDS = 20
 RATES = (10, 1000)
 
 
-def measure(terminal: Terminal, up: Up, rate: int) -> list[float]:
+def painted_late(terminal: Terminal, up: Up, rate: int) -> list[float]:
     """Milliseconds of every trade painted within `SECONDS`, sorted."""
     market = up.setting("binance_rest_url")
     httpx.post(f"{market}/control", json={"action": "rate", "rate": rate}).raise_for_status()
@@ -36,7 +38,7 @@ def measure(terminal: Terminal, up: Up, rate: int) -> list[float]:
     return sorted(painted[id_] - made[id_] for id_ in painted.keys() & made.keys())
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
         folder.chmod(0o755)
@@ -46,12 +48,13 @@ def main() -> None:
             terminal = Terminal(browser.new_context(**DESKTOP), up.url).open()  # type: ignore[arg-type]
             terminal.drawn()
             for rate in RATES:
-                took = measure(terminal, up, rate)
+                took = painted_late(terminal, up, rate)
                 if len(took) < 20:
                     raise SystemExit(f"only {len(took)} trades were painted at {rate}/s\n{up.said()}")
                 p50, p99 = statistics.median(took), took[int(len(took) * 0.99)]
-                print(
-                    f"tick to paint, {rate:>5} trades/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms   ({len(took)} trades)"
+                yield Figure(
+                    f"a trade from the exchange to painted, {rate}/s, p50", p50, "ms", note=f"{len(took)} trades"
                 )
+                yield Figure("the same, p99", p99, "ms")
         finally:
             up.close()

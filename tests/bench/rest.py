@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
@@ -14,6 +14,7 @@ import psycopg2
 from pipeline.store.engine import dsn
 from pipeline.store.migrate import migrate
 from tests.bench.fanout import answers
+from tests.bench.figure import Figure
 from tests.bench.store import _FILL
 from tests.bench.throughput import servers
 from tests.stack import Program, eventually, free_port
@@ -27,7 +28,7 @@ LIMIT = 500
 Ask = Callable[[int], None]
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     with servers() as (database_url, redis_url, _), tempfile.TemporaryDirectory() as folder:
         migrate(database_url)
         connection = psycopg2.connect(dsn(database_url))
@@ -44,7 +45,7 @@ def main() -> None:
             cursor.execute(sql, (_symbol(n),))
             cursor.fetchall()
 
-        base = _latency("bare query, psycopg2", bare)
+        base, base99 = _latency(bare)
         port = free_port()
         web = Program(
             "web", "--port", str(port), log=Path(folder) / "web.log", CRYPTOVIZ_REDIS_URL=redis_url, CRYPTOVIZ_DATABASE_URL=database_url
@@ -52,14 +53,14 @@ def main() -> None:
         assert eventually(lambda: answers(port))
         # A range, even an open one, is read from the database.
         for name, more in (
-            ("GET candles, cached", ""),
-            ("GET candles, uncached", "&end_time=2030-01-01T00:00:00Z&order=desc"),
+            ("out of the cache", ""),
+            ("read from the database", "&end_time=2030-01-01T00:00:00Z&order=desc"),
         ):
-            p50 = _latency(name, _getter(port, more))
+            p50, p99 = _latency(_getter(port, more))
             rate = _rate(lambda more=more: _getter(port, more))  # type: ignore[misc]
-            print(
-                f"{name:<28} {rate:>8,.0f} requests/s over {CONNECTIONS} connections; p50 {p50 / base:.2f} x the bare query"
-            )
+            yield Figure(f"REST, {LIMIT} candles {name}, p50", p50, "ms", "the bare query by psycopg2", base)
+            yield Figure("the same, p99", p99, "ms", "the bare query by psycopg2", base99)
+            yield Figure(f"the same over {CONNECTIONS} connections", rate, "requests/s")
         web.stop(10)
         connection.close()
 
@@ -80,8 +81,8 @@ def _getter(port: int, more: str) -> Ask:
     return get
 
 
-def _latency(name: str, ask: Ask) -> float:
-    """Median ms of calls one after the other."""
+def _latency(ask: Ask) -> tuple[float, float]:
+    """p50 and p99, ms, of calls one after the other."""
     for n in range(SERIES):
         ask(n)
     times = []
@@ -90,9 +91,7 @@ def _latency(name: str, ask: Ask) -> float:
         ask(n)
         times.append((time.perf_counter() - begin) * 1000)
     times.sort()
-    p50 = statistics.median(times)
-    print(f"{name:<28} p50 {p50:>6.2f} ms   p99 {times[len(times) * 99 // 100]:>6.2f} ms")
-    return p50
+    return statistics.median(times), times[len(times) * 99 // 100]
 
 
 def _rate(getter: Callable[[], Ask]) -> float:

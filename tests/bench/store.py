@@ -4,7 +4,7 @@ import itertools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline.store.read import Reader
 from pipeline.store.write import COPY_TRADES, UPSERT_TRADES, Store
 from pipeline.trade_messages import spelled
 from pipeline.wire import number
+from tests.bench.figure import Figure
 from tests.bench.throughput import market, servers
 from tests.timescale.fixtures import MODULES, serve
 
@@ -28,6 +29,8 @@ CANDLES = 10_000_000
 #: Symbols of those: each has 200 000 minutes.
 SERIES = 50
 READS = 400
+#: ms in which 500 candles are to come from the database.
+READ_AIM = 3.0
 #: Enough for a thousand candles a segment; the whole database is in the memory of one WebAssembly process.
 COMPRESSED = 100_000
 
@@ -45,15 +48,15 @@ LATERAL (SELECT timestamptz '2026-01-01 UTC' + n * interval '1 minute' AS t,
 _SIZE = "SELECT pg_total_relation_size('candles')"
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     with servers() as (database_url, _, _):
         migrate(database_url)
-        writes(database_url)
-        reads(database_url)
-    compressed()
+        yield from writes(database_url)
+        yield from reads(database_url)
+    yield from compressed()
 
 
-def writes(database_url: str) -> None:
+def writes(database_url: str) -> Iterator[Figure]:
     trades = list(itertools.islice(market(), WRITES))
     batches = [trades[n : n + BATCH] for n in range(0, WRITES, BATCH)]
     connection = psycopg2.connect(dsn(database_url))
@@ -84,10 +87,16 @@ def writes(database_url: str) -> None:
         for batch in batches:
             way(batch)
         rates[name] = WRITES / (time.perf_counter() - begin)
-        print(f"trades in batches of {BATCH}, {name:<26} {rates[name]:>10,.0f} rows/s")
-    print(f"store to COPY, then upsert {rates['store'] / rates['COPY, then upsert']:.0%}")
+    cursor.execute("SELECT pg_total_relation_size('trades')")
+    size = cursor.fetchone()[0]
     store.close()
     connection.close()
+    raw, plain = rates["raw COPY"], rates["COPY, then upsert"]
+    yield Figure(
+        f"rows into the database, batches of {BATCH}", rates["store"], "rows/s", "COPY, then upsert", plain, f"raw COPY {raw:,.0f}"
+    )  # fmt: skip
+    yield Figure("a million trades stored, index included", size / WRITES * 1e6 / 2**20, "MiB")
+    yield Figure("the same rows once more", rates["store, all there already"], "rows/s", "COPY, then upsert", plain)
 
 
 def _line(t: Trade) -> str:
@@ -95,58 +104,55 @@ def _line(t: Trade) -> str:
     return f"{spelled(second)}.{ms:03d}+00\t{t.exchange}\t{t.symbol}\t{t.trade_id}\t{number(t.price)}\t{number(t.amount)}\t{t.side}\n"
 
 
-def reads(database_url: str) -> None:
+def reads(database_url: str) -> Iterator[Figure]:
     connection = psycopg2.connect(dsn(database_url))
     connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute(_FILL.format(series=SERIES, each=CANDLES // SERIES))
     cursor.execute("VACUUM ANALYZE candles")
     size = _one(cursor, _SIZE)
-    print(f"storage of a million candles, plain {size / CANDLES * 1e6 / 2**20:>8.0f} MiB (index included)")
+    yield Figure("a million candles stored, index included", size / CANDLES * 1e6 / 2**20, "MiB")
     reader = Reader(engine(database_url))
     names = [f"{1 + n * 7 % SERIES}/USDT" for n in range(READS)]
-    _timed(
-        "500 newest of 10 million, Reader",
-        names,
-        lambda s: reader.candles("BINANCE", s, "1m", limit=500, ascending=False),
-    )
+    ours = _timed(names, lambda s: reader.candles("BINANCE", s, "1m", limit=500, ascending=False))
     sql = "SELECT * FROM candles WHERE exchange = 'BINANCE' AND symbol = %s AND timeframe = '1m' ORDER BY window_start DESC LIMIT 500"
 
     def bare(symbol: str) -> list[Any]:
         cursor.execute(sql, (symbol,))
         return list(cursor.fetchall())
 
-    _timed("bare SQL, psycopg2", names, bare)
+    plain = _timed(names, bare)
     # The server's own time: what psql would wait for but the drawing.
     times = []
     for name in names:
         cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {sql}", (name,))
         plan = cursor.fetchone()[0][0]
         times.append(plan["Planning Time"] + plan["Execution Time"])
-    _print("bare SQL, in the server alone", times)
     reader.close()
     connection.close()
+    found = statistics.median(times)
+    yield Figure(
+        "the newest 500 candles of ten million, p50", ours[0], "ms", "the bare query by psycopg2", plain[0],
+        f"{found:.2f} ms of it finding the rows", most=READ_AIM,
+    )  # fmt: skip
+    yield Figure("the same, p99", ours[1], "ms", "the bare query by psycopg2", plain[1])
 
 
-def _timed(name: str, symbols: Sequence[str], read: Callable[[str], list[Any]]) -> None:
+def _timed(symbols: Sequence[str], read: Callable[[str], list[Any]]) -> tuple[float, float]:
+    """p50 and p99, ms."""
     times = []
     for symbol in symbols:
         begin = time.perf_counter()
         rows = read(symbol)
         times.append((time.perf_counter() - begin) * 1000)
         assert len(rows) == 500
-    _print(name, times)
-
-
-def _print(name: str, times: Sequence[float]) -> None:
     cuts = statistics.quantiles(times, n=100)
-    print(f"{name:<34} p50 {cuts[49]:6.2f} ms  p99 {cuts[98]:6.2f} ms")
+    return cuts[49], cuts[98]
 
 
-def compressed() -> None:
+def compressed() -> Iterator[Figure]:
     if not (MODULES / ".fetched").exists():
-        print("storage compressed: no TimescaleDB here (make timescale)")
-        return
+        raise SystemExit("TimescaleDB is not installed: make timescale")
     with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as url:
         migrate(url)
         connection = psycopg2.connect(dsn(url))
@@ -158,9 +164,10 @@ def compressed() -> None:
                        "FROM hypertable_compression_stats('candles')")  # fmt: skip
         before, after = cursor.fetchone()
         scale = 1e6 / COMPRESSED / 2**20
-        print(f"storage of a million candles, TimescaleDB {float(before) * scale:.0f} MiB, compressed {float(after) * scale:.0f} MiB "
-              f"(from {COMPRESSED:,})")  # fmt: skip
         connection.close()
+    yield Figure(
+        "the same on TimescaleDB, compressed", float(after) * scale, "MiB", "not compressed", float(before) * scale, f"from {COMPRESSED:,}"
+    )  # fmt: skip
 
 
 def _one(cursor: Any, text: str) -> int:

@@ -27,11 +27,14 @@ from pipeline.exchanges.recording import Recorder
 from pipeline.model import Trade
 from pipeline.store.engine import dsn
 from pipeline.store.migrate import migrate
+from tests.bench.figure import Figure
 from tests.drill.harm import children
 from tests.kafka.broker import JARS, Broker
 from tests.stack import Program, eventually
 
 TRADES = 600_000
+#: Trades a second that the embedded terminal is to carry on two cores.
+AIM = 100_000
 WORKERS = ("writer", "candles", "bridge")
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT", "BNB/USDT")
 #: 2024-08-09, and 5000 trades a second of exchange time: two minutes of a very busy market.
@@ -203,26 +206,26 @@ def copy_and_upsert(database_url: str, trades: list[Trade]) -> float:
     return len(trades) / took
 
 
-def main() -> None:
+def measure() -> Iterator[Figure]:
     trades = list(market())
-    for name in ("streams", "kafka"):
+    for name, words, aim in (("streams", "Valkey Streams", AIM), ("kafka", "Apache Kafka on the same cores", None)):
         with ExitStack() as stack:
             database_url, redis_url, folder = stack.enter_context(servers())
             kafka = None
             if name == "kafka":
                 if shutil.which("java") is None or not any(JARS.glob("kafka_*.jar")):
-                    print("pipeline over Kafka: not measured, for it is not installed (make kafka)")
-                    continue
+                    raise SystemExit("Kafka is not installed: make kafka")
                 kafka = Broker(folder)
                 kafka.start()
                 stack.callback(kafka.stop)
             migrate(database_url)
             run = through_the_pipeline(database_url, redis_url, folder, trades, kafka)
             baseline = copy_and_upsert(database_url, trades)
-        print(f"pipeline over {name:<8} frames to rows and candles   {run.rate:>10,.0f} trades/s")
-        print(
-            f"COPY and upsert of the same rows, alone            {baseline:>10,.0f} rows/s     ratio {run.rate / baseline:.2f}"
+        yield Figure(
+            f"raw frames to committed rows with candles, {words}", run.rate, "trades/s",
+            "COPY and upsert of the same rows, alone", baseline, least=aim,
+        )  # fmt: skip
+        costs = dict(sorted(run.costs.items(), key=lambda cost: -cost[1]))
+        yield Figure(
+            f"CPU of a trade, {words}", sum(costs.values()), "us", note="the collector's start included", parts=costs
         )
-        costs = sorted(run.costs.items(), key=lambda cost: -cost[1])
-        words = ", ".join(f"{part} {cost:.1f}" for part, cost in costs)
-        print(f"    CPU, us a trade: {words}; {sum(run.costs.values()):.1f} in all (the collector's start included)")
