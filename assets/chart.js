@@ -7,7 +7,7 @@
   const NOTHING = 0;
   const LAST = 1; // the forming bar, the crosshair, the countdown
   const VIEW = 2; // another part of the series, another scale
-  const MOST_DRAWN = 600;
+  const MOST_DRAWN = 700; // with what is panned to next
   const LEAST_DRAWN = 160;
   const SETTLE = 140; // ms without a gesture after which Plotly draws anew
   const AHEAD = 150; // bars left of the view below which older ones are fetched
@@ -80,7 +80,7 @@
       this.redraw();
     }
 
-    /** What Plotly draws of the prices; anything else is the overlay's, which has at most 420 bars to draw. */
+    /** What Plotly draws of the prices; anything else is the overlay's, which has at most 600 bars to draw. */
     get native() {
       return this.scale !== 'log' && (this.type === 'candles' || this.type === 'line') ? this.type : null;
     }

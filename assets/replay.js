@@ -7,6 +7,7 @@
   const CV = (window.CV = window.CV || {});
 
   const TICK = 100; // ms between two moves of the clock
+  const MOST_AT_ONCE = 1_000; // ms: a page that stood still does not leap over what it has missed
   const PAGE = 1000;
   const AHEAD = 300; // candles in hand below which the next page is fetched
   const RETRY = 2_000;
@@ -78,6 +79,7 @@
     constructor(symbol, from, until) {
       Object.assign(this, { symbol, from, until, clock: from });
       this.playing = false;
+      this.ticked = 0; // when the clock moved last, ms of this page
       this.speed = SPEEDS[0];
       this.step = 0; // width of the bars that are played, ms: set before any series subscribes
       this.feeds = new Map();
@@ -124,7 +126,10 @@
     }
 
     tick() {
-      if (this.playing && !this.waiting) this.move(this.clock + TICK * this.speed);
+      const now = performance.now();
+      const passed = Math.min(MOST_AT_ONCE, now - this.ticked);
+      this.ticked = now;
+      if (this.playing && !this.waiting) this.move(this.clock + Math.round(passed * this.speed));
     }
 
     move(clock) {

@@ -8,6 +8,7 @@
   const PAUSE = 250; // ms in which several pages of older bars count as one
   const RETRY = 5_000;
   const FEW = 5; // bars that closed one after the other
+  const MANY = 200; // owed bars above which all are asked for
   const STORED_WITHIN = 3_000;
   const NOT_FIGURES = new Set(['time', 'exchange', 'symbol', 'timeframe', 'indicator_type', 'created_at', 'type', 'closed', 'outputs']);
   // Directions and strengths, which have no place on the scale of the rest.
@@ -26,6 +27,8 @@
       this.closed = 0; // closed bars of the series, when it was last looked at
       this.first = 0;
       this.owed = 0; // of them, those that came since all figures were here
+      this.timer = 0;
+      this.loading = false;
       this.abort = new AbortController();
       this.live = entry.streamed && !Object.keys(params).length && !series.replay;
       if (this.live) {
@@ -73,8 +76,15 @@
       // The socket brings what closes now; whatever else is asked for.
       if (this.live && more < FEW) return;
       this.owed += more; // many may come one by one, after a pause
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.load(), this.owed < FEW ? AFTER_CLOSE : PAUSE);
+      this.later(more === Infinity ? PAUSE : AFTER_CLOSE);
+    }
+
+    /** Load in `wait` ms, or when that was going to happen anyway: bars of a fast replay come faster than it. */
+    later(wait) {
+      this.timer = this.timer || setTimeout(() => {
+        this.timer = 0;
+        this.load();
+      }, wait);
     }
 
     /** Messages were missed. Figures are on the socket before they are stored: ask now, and again when they are. */
@@ -92,16 +102,16 @@
     async load() {
       const { symbol, timeframe, last } = this.series;
       if (!last) return;
+      if (this.loading) return void this.later(PAUSE);
+      this.loading = true;
       const { owed } = this;
-      const newest = owed < FEW ? 2 * FEW : 0;
-      const asked = newest ? null : (this.asked = {});
+      const newest = owed < MANY ? owed + 2 * FEW : 0;
       try {
         let end = last.closed ? last.t : last.t - 1;
         const { t: start } = this.series.bars[0];
         for (let rows = null; !rows || (!newest && rows.length === MOST && end > start);) {
           const span = { end_time: CV.rest.iso(end), start_time: CV.rest.iso(start), order: 'desc', limit: newest || MOST };
           rows = await CV.rest.get(`indicators/${this.entry.name}`, { symbol, interval: timeframe, ...span, ...this.params }, this.abort.signal);
-          if (asked && asked !== this.asked) return;
           rows.forEach((row) => this.keep(CV.rest.ms(row.time), row.outputs && Object.keys(row.outputs).length ? row.outputs : row));
           if (rows.length) end = CV.rest.ms(rows[rows.length - 1].time) - 1;
           this.changed();
@@ -112,7 +122,9 @@
       } catch (error) {
         if (error.name === 'AbortError') return;
         this.error = error.message;
-        if (error.status !== 400) this.timer = setTimeout(() => this.load(), RETRY);
+        if (error.status !== 400) this.later(RETRY);
+      } finally {
+        this.loading = false;
       }
       this.changed();
     }

@@ -4,10 +4,10 @@
   const CV = (window.CV = window.CV || {});
 
   const SPACING = 8; // px per bar to begin with
-  const NARROWEST = 2.5;
+  const NARROWEST = 1.5;
   const WIDEST = 60;
   // More would not be told apart, and is more than is ever drawn at once.
-  const MOST_VISIBLE = 420;
+  const MOST_VISIBLE = 600;
   const RIGHT_BARS = 6; // free room right of the newest bar, for the eye and the price tag
   const PAD_TOP = 44; // px, where the legend lies
   const PAD_BOTTOM = 0.14;

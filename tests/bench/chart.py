@@ -1,10 +1,11 @@
 """The chart in headless Chromium beside lightweight-charts (npm), fed with the same candles in the same run.
 
-Live: 600 bars, volume and three panes of indicators, 20 updates a second. Pan: the chart is dragged back and forth. Of both: what a
-frame's callbacks take of the main thread, and all that the main thread does (`TaskDuration` of Chrome's own metrics: script, layout,
-painting, the socket). The terminal is the whole page: book, tape, strip and header move beside its chart; the other is a chart alone.
-Load: an empty cache, until candles move on the chart. Heap: what a busy half hour (60 trades a second) leaves behind, sent in two
-minutes; garbage is collected before each look, so that what is left is held by somebody.
+Live: 600 bars in view, four panes (prices with volume, RSI, MACD, ADX), 20 updates a second. Of each: the time from its message on the
+socket (of the other, from the call that is given it) until the last bar is painted, the wait for the frame included; and the main
+thread's work in that frame. Pan: the chart is dragged back and forth. Of both: all that the main thread does (`TaskDuration` of Chrome's
+own metrics: script, layout, painting, the socket). The terminal is the whole page: book, tape, strip and header move beside its chart;
+the other is a chart alone. Load: an empty cache, until candles move on the chart. Heap: what a busy hour (60 trades a second) leaves
+behind, sent in four minutes; garbage is collected before each look, so that what is left is held by somebody.
 """
 
 import json
@@ -27,8 +28,9 @@ SECONDS = 15
 RATE = 20
 BARS = 600
 HEAP_RATE = 1000
+HEAP_SECONDS = 3600
 PANES = ("rsi", "macd", "adx")
-_LIVE, _DRAGGED = f"at {RATE} updates/s, three panes", "while it is dragged"
+_LIVE, _DRAGGED = f"at {RATE} updates/s, {BARS} bars in view, four panes", "while it is dragged"
 # [time of the frame, ms of it] of every callback, newest last.
 _WATCH = """
 window.__frames = [];
@@ -39,13 +41,27 @@ window.requestAnimationFrame = (job) => ask((t) => {
   window.__frames.push([t, performance.now() - begun]);
 });
 """
+#: When the message with each trade was there: id → Unix ms. First of all listeners, so before the page begins with it.
+_HEARD = """
+window.__heard = new Map();
+window.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener('message', ({ data }) => {
+      const now = performance.timeOrigin + performance.now();
+      for (const one of [JSON.parse(data)].flat()) if (one.type === 'trade') __heard.set(one.data.trade_id, now);
+    });
+  }
+};
+"""
+_WAITS = "CV.paints.filter(({ tradeId }) => __heard.has(tradeId)).map(({ tradeId, ts }) => ts - __heard.get(tradeId))"
 _OTHER = """
 <body style="margin:0;background:#0b0e11"><div id="chart" style="width:1140px;height:740px"></div></body>
 """
 _FILL = """
 ([bars, panes]) => {
   const { createChart, CandlestickSeries, HistogramSeries, LineSeries } = LightweightCharts;
-  const chart = createChart(document.getElementById('chart'), { width: 1140, height: 740 });
+  const chart = createChart(document.getElementById('chart'), { width: 1140, height: 740, timeScale: { minBarSpacing: 0.5 } });
   const candles = chart.addSeries(CandlestickSeries);
   const volume = chart.addSeries(HistogramSeries, { priceScaleId: '' });
   candles.setData(bars);
@@ -55,14 +71,23 @@ _FILL = """
     line.setData(pane);
     return line;
   });
+  chart.timeScale().fitContent();
   const last = { ...bars[bars.length - 1] };
+  window.__waits = [];
   window.__update = () => {
+    const begun = performance.now();
     last.close *= 1 + (Math.random() - 0.5) / 5000;
     last.high = Math.max(last.high, last.close);
     last.low = Math.min(last.low, last.close);
     candles.update(last);
     volume.update({ time: last.time, value: (last.volume += 1) });
     lines.forEach((line, i) => line.update({ time: last.time, value: panes[i][panes[i].length - 1].value * (1 + Math.random() / 100) }));
+    // In the frame that the library has just asked for; what is posted from a frame comes once that is painted.
+    requestAnimationFrame(() => {
+      const painted = new MessageChannel();
+      painted.port1.onmessage = () => window.__waits.push(performance.now() - begun);
+      painted.port2.postMessage(null);
+    });
   };
 }
 """
@@ -84,6 +109,7 @@ class Watch:
         self._page = page
         self._devtools = page.context.new_cdp_session(page)
         self._devtools.send("Performance.enable")
+        self.waits: list[float] = []
 
     def _busy(self) -> float:
         told = self._devtools.send("Performance.getMetrics")["metrics"]
@@ -103,7 +129,15 @@ class Watch:
 
     def at(self, share: float) -> float:
         """ms that a frame of so many takes at most."""
-        return self.frames[int(len(self.frames) * share)]
+        return _at(self.frames, share)
+
+    def waited(self, waits: list[float]) -> None:
+        """ms from each update's message until it was painted."""
+        self.waits = sorted(waits)
+
+
+def _at(sorted_ms: list[float], share: float) -> float:
+    return sorted_ms[int(len(sorted_ms) * share)]
 
 
 def _pan(page: Page, x: float, y: float) -> Watch:
@@ -121,14 +155,17 @@ def _pan(page: Page, x: float, y: float) -> Watch:
 def _terminal(browser: Browser, up: Up) -> list[tuple[str, Watch]]:
     context = browser.new_context(**DESKTOP)  # type: ignore[arg-type]
     studies = json.dumps([{"name": name, "params": {}} for name in PANES])
-    context.add_init_script(f"localStorage.setItem('cryptoviz.studies', {json.dumps(studies)});{_WATCH}")
+    context.add_init_script(f"localStorage.setItem('cryptoviz.studies', {json.dumps(studies)});{_WATCH}{_HEARD}")
     terminal = Terminal(context, up.url).open()
     terminal.drawn()
     terminal.until(f"CV.app.studies.panes.length === {len(PANES)}")
+    terminal.value("CV.app.chart.act.fit()")
     terminal.page.wait_for_timeout(3_000)
     live = Watch(terminal.page)
+    terminal.value("void CV.paints.splice(0)")
     with live:
         terminal.page.wait_for_timeout(SECONDS * 1000)
+    live.waited(terminal.value(_WAITS))
     box: Any = terminal.page.locator("#chart").bounding_box()
     found = [(_LIVE, live), (_DRAGGED, _pan(terminal.page, box["x"] + 500, box["y"] + 200))]
     context.close()
@@ -163,6 +200,7 @@ def _other(browser: Browser, up: Up, script: Path) -> list[tuple[str, Watch]]:
     page.evaluate(f"void (window.__timer = setInterval(__update, {1000 // RATE}))")
     with live:
         page.wait_for_timeout(SECONDS * 1000)
+    live.waited(page.evaluate("__waits"))
     found = [(_LIVE, live), (_DRAGGED, _pan(page, 500, 200))]
     context.close()
     return found
@@ -199,7 +237,7 @@ def _heap(browser: Browser, up: Up) -> tuple[float, float]:
         devtools.send("HeapProfiler.collectGarbage")
         return float(devtools.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
-    whole = 60 * 1800 / HEAP_RATE
+    whole = 60 * HEAP_SECONDS / HEAP_RATE
     terminal.page.wait_for_timeout(whole * 100)
     early = held()
     terminal.page.wait_for_timeout(whole * 900)
@@ -238,10 +276,15 @@ def measure() -> Iterator[Figure]:
                     yield Figure(
                         f"a frame of the chart {words}, {name}", mine.at(share), "ms", "lightweight-charts", theirs.at(share), busy
                     )  # fmt: skip
+                    if mine.waits:
+                        yield Figure(
+                            f"message to painted last bar {words}, {name}", _at(mine.waits, share), "ms",
+                            "lightweight-charts", _at(theirs.waits, share), "the wait for the frame included",
+                        )  # fmt: skip
             with chromium() as browser:
                 early, late = _heap(browser, up)
             yield Figure(
-                "live objects on the page after half an hour of 60 trades/s", late, "MB", "after a tenth of it", early
+                "live objects on the page after an hour of 60 trades/s", late, "MB", "after a tenth of it", early
             )
         finally:
             up.close()
