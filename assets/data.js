@@ -157,7 +157,7 @@
           const line = document.createElement('tr');
           const name = Object.assign(element('th', '', dataset), { scope: 'row' });
           const reach = first ? `${first.slice(0, 10)} – ${last.slice(0, 10)}` : '–';
-          line.append(name, element('td', '', tier), element('td', '', rows === null ? '–' : CV.format.compact(rows)), element('td', '', size(bytes)), element('td', '', reach));
+          line.append(name, element('td', '', tier), element('td', '', rows >= 1_000 ? CV.format.compact(rows) : count(rows)), element('td', '', size(bytes)), element('td', '', reach));
           return line;
         }));
         this.block.dataset.state = places.length ? 'ready' : 'empty';
