@@ -112,7 +112,7 @@
             },
             dashGridOptions: {
               theme: { function: 'themeQuartz' }, rowHeight: NARROW.matches ? 44 : 32, headerHeight: 32, floatingFiltersHeight: 36, localeText: Object.fromEntries(Object.entries(SAYS).map(([key, english]) => [key, CV.texts.of(english)])),
-              cellFlashDuration: 300, cellFadeDuration: 0, animateRows: false, suppressModelUpdateAfterUpdateTransaction: true, suppressCellFocus: false, tooltipShowDelay: 500,
+              cellFlashDuration: 300, cellFadeDuration: 0, animateRows: false, suppressColumnVirtualisation: true, suppressModelUpdateAfterUpdateTransaction: true, suppressCellFocus: false, tooltipShowDelay: 500,
               postSortRows: { function: 'marketStarsFirst(params)' }, quickFilterMatcher: { function: 'marketSearch(quickFilterParts, rowQuickFilterAggregateText)' },
               columnHoverHighlight: false, suppressDragLeaveHidesColumns: true,
             },

@@ -88,11 +88,14 @@ def run(settings: Settings, stop: Event) -> None:
                     metrics.TOO_LATE.set(counts["too_late"])
                     status.report(client, "candles", "running", "", made=made, lag=lag, **counts)
                     reported = time.monotonic()
+            maker.save(subscription, now=True)
     except Stopped:
-        pass
+        maker.forget()
+    except BaseException:
+        maker.forget()
+        raise
     finally:
         if subscription is not None:
-            maker.save(subscription, now=True)
             subscription.close()
         store.close()
         bus.close()
@@ -243,6 +246,12 @@ class _Maker:
         if not self._patient_store(self._store.save_state, self._worker, number, before, position, blob):
             raise Fenced(f"partition {number}: its state is no longer the one saved at {before}")
         self._saved[number] = position
+
+    def forget(self) -> None:
+        """Save nothing from here on. For an end in the middle of a batch: what was taken from the series may not be on the bus, and a
+        state that says it was given out would lose it. What was saved last is read on from."""
+        self._position.clear()
+        self._series.clear()
 
     def counts(self) -> dict[str, int]:
         every = [series for owned in self._series.values() for series in owned.values()]

@@ -21,6 +21,11 @@ def _open(terminal: Terminal, panel: str) -> None:
         terminal.page.click(f"[data-dock={panel}]")
 
 
+def left(terminal: Terminal) -> float:
+    """Where the chart begins on the page."""
+    return float(terminal.value("document.querySelector('#chart').getBoundingClientRect().left"))
+
+
 def test_news_of_the_coin_and_their_marks(stack: Stack, terminal: Terminal, feed: Feed) -> None:
     page = terminal.open("/t/ETH-USDT").page
     feed.add("Ethereum upgrade goes live", "https://news.example/upgrade", "All nodes follow.")
@@ -38,7 +43,7 @@ def test_news_of_the_coin_and_their_marks(stack: Stack, terminal: Terminal, feed
     mark.wait_for(state="detached")
     terminal.value("CV.app.chart.act.reset()")
     mark.wait_for(state="visible")
-    x = terminal.value("CV.app.chart.view.x(CV.app.series.last.t)")
+    x = left(terminal) + terminal.value("CV.app.chart.view.x(CV.app.series.last.t)")
     box = mark.bounding_box()
     assert box is not None
     assert abs(box["x"] + 5 - x) < 3 * terminal.value("CV.app.chart.view.spacing")
@@ -73,7 +78,7 @@ def test_where_trades_are_missing(terminal: Terminal) -> None:
     assert box is not None
     assert box["width"] == pytest.approx(4 * spacing, abs=2)
     assert box["x"] == pytest.approx(
-        terminal.value(f"CV.app.chart.view.x({at.timestamp() * 1000})") - spacing / 2, abs=3
+        left(terminal) + terminal.value(f"CV.app.chart.view.x({at.timestamp() * 1000})") - spacing / 2, abs=3
     )
     terminal.value("CV.app.go({symbol: 'ETH/USDT'})")
     terminal.value("CV.app.chart.act.pan(3000, 0)")
@@ -86,7 +91,10 @@ def test_depth(terminal: Terminal) -> None:
     page.wait_for_selector("#dock #depth[data-state=live]")
     painted = """(() => {
       const canvas = document.querySelector('#depth canvas');
-      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
+      const ctx = copy.getContext('2d', { willReadFrequently: true });
+      ctx.drawImage(canvas, 0, 0);
+      const { data } = ctx.getImageData(0, 0, copy.width, copy.height);
       let [up, down] = [0, 0];
       for (let i = 0; i < data.length; i += 4) {
         if (data[i + 3] > 20 && data[i + 1] > data[i]) up++;

@@ -10,9 +10,9 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(autouse=True)
 def _forget(terminal: Terminal) -> None:
-    """What an earlier page kept in this browser."""
+    """What an earlier page kept in this browser, and what a first visitor sees: none is shown at first."""
     terminal.page.add_init_script(
-        "sessionStorage.kept || localStorage.removeItem('cryptoviz.studies'); sessionStorage.kept = 1"
+        "sessionStorage.kept || localStorage.setItem('cryptoviz.studies', '[]'); sessionStorage.kept = 1"
     )
 
 

@@ -1,14 +1,16 @@
 """The indicators worker as a process meets it: candles on a real bus in, indicators out, over restarts, mended candles and history."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import redis
 
 from pipeline import bus as buses
+from pipeline.bus.base import Bus, BusUnavailable, Record
 from pipeline.bus.topics import INDICATOR_TYPES, INDICATORS, bars
 from pipeline.clock import now_ms
 from pipeline.indicators.bar import Bar
@@ -86,6 +88,39 @@ def bench(settings: Callable[..., Settings]) -> Iterator[Bench]:
     bench = Bench(made)
     yield bench
     bench.close()
+
+
+class Refusing:
+    """A bus that takes no indicators for a while, as one that is full does."""
+
+    def __init__(self, bus: Bus, refusing: threading.Event, refused: threading.Event) -> None:
+        self._bus, self._refusing, self._refused = bus, refusing, refused
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    def publish(self, topic: str, records: Sequence[Record]) -> None:
+        if self._refusing.is_set() and topic in INDICATORS:
+            self._refused.set()
+            raise BusUnavailable("full")
+        self._bus.publish(topic, records)
+
+
+def test_an_end_in_the_middle_of_a_batch_loses_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = market(40)
+    expected = {time: figures["value"] for time, figures in over("rsi", every)}
+    refusing, refused = threading.Event(), threading.Event()
+    real = buses.connect
+    monkeypatch.setattr(buses, "connect", lambda settings: Refusing(real(settings), refusing, refused))
+    refusing.set()
+    bench.give([candle(b) for b in every])
+    with bench.worker():
+        assert refused.wait(30)
+    assert bench.rsi() == {}
+    refusing.clear()
+    with bench.worker():
+        assert eventually(lambda: len(bench.rsi()) >= len(expected), 30)
+    assert bench.rsi() == expected
 
 
 def test_closes_history_restart_and_repair(bench: Bench) -> None:
