@@ -8,6 +8,7 @@ import structlog
 from msgspec.structs import replace
 
 from pipeline.backoff import Backoff
+from pipeline.clock import now_ms
 from pipeline.collecting.continuity import Continuity, Gap
 from pipeline.collecting.gaps import LostTrades
 from pipeline.collecting.publisher import Publisher
@@ -177,7 +178,8 @@ class Repairs:
 
     async def _give_up(self, symbol: str, continuity: Continuity, gap: Gap, why: str) -> None:
         began, after = continuity.newest_ts, continuity.held.get(gap.last + 1)
-        ended = after.ts if after is not None else began
+        # Of neither side the time is known when a ticker told of it, right after a start: then it is about now.
+        ended = after.ts if after is not None else began or now_ms()
         # Before what comes after it goes on: whoever dies in between finds the gap again.
         await self._lost(LostTrades(self._exchange.label, symbol, gap.first, gap.last, began or ended, ended, why))
         if continuity.gap != gap:

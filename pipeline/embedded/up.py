@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from pipeline import status
 from pipeline.access.start import check_access
+from pipeline.collecting.publisher import LAST_TRADE_KEY
 from pipeline.embedded import folder
 from pipeline.embedded.network import BinanceProbe, answers, await_listener, free_port
 from pipeline.embedded.postgres import EmbeddedPostgres
@@ -155,6 +156,8 @@ def _run_held(settings: Settings, screen: _Screen, stop: threading.Event, hurry:
         supervisor.add_server("valkey", valkey)
         supervisor.add_server("postgres", postgres)
         if name == "simulator":
+            # Its market begins anew with each start: of what it would have traded meanwhile nothing is missing.
+            client.delete(LAST_TRADE_KEY)
             # Before the others: its market must be there when the collector asks for it.
             base = f"127.0.0.1:{free_port('127.0.0.1', 0)}"
             settings = settings.model_copy(

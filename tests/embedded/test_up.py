@@ -77,6 +77,10 @@ def test_up_starts_again_after_kill_without_repair(tmp_path: Path) -> None:
         again = _simulated(tmp_path)
         try:
             assert eventually(_candles(again), 40), again.said()
+            # Another simulated market, not a hole of millions of trades in the one before.
+            facts = lambda: httpx.get(f"{again.url}/api/v1/status").json()["data"]["workers"]["collector"]["facts"]  # noqa: E731
+            assert eventually(lambda: facts().get("trades", 0) > 50, 30), again.said()
+            assert (facts()["gaps_open"], facts()["gaps_given_up"]) == (0, 0)
         finally:
             again.close()
         assert _left(stack.data) == []
