@@ -28,7 +28,7 @@ SYMBOLS = "BTC/USDT,ETH/USDT,SOL/USDT,DOGE/USDT"
 PASSWORD = "correct horse battery"
 COMPOSE = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
 #: As compose.yaml scales them; candles as its first lines tell how.
-WORKERS = {"collector": 1, "candles": 3, "indicators": 1, "writer": 1, "bridge": 1}
+WORKERS = {"candles": 3} | dict.fromkeys(("collector", "indicators", "writer", "bridge", "alerts", "keeper", "news"), 1)
 
 
 class Site:
@@ -79,6 +79,13 @@ class Site:
     def close(self) -> None:
         for program in self.programs.values():
             program.kill()
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=3).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 @pytest.fixture
@@ -171,6 +178,8 @@ class Listener:
 
 @pytest.mark.timeout(300)
 def test_as_in_production(site: Site) -> None:
+    # nginx starts when these are healthy, as compose.yaml has it.
+    assert eventually(lambda: all(map(_ready, site.ports)), 60), site.said()
     with nginx(site.folder, site.made, site.ports) as front, prometheus(site) as metrics:
 
         def told(query: str) -> list[dict[str, Any]]:
