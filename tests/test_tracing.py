@@ -105,7 +105,8 @@ def test_one_trace_from_the_trade_to_the_socket(
     receiver: Receiver, kafka_brokers: str, redis_url: str, database_url: str, tmp_path: Path
 ) -> None:
     migrate(database_url)
-    market, port, programs = Market(tmp_path, 50, "BTC/USDT"), free_port(), []
+    # Slow, so that a candle is with the bridge before the next trade is: of a batch the last one is gone on with.
+    market, port, programs = Market(tmp_path, 20, "BTC/USDT"), free_port(), []
     env = market.env | {
         "CRYPTOVIZ_BUS": "kafka", "CRYPTOVIZ_KAFKA_BROKERS": kafka_brokers, "CRYPTOVIZ_REDIS_URL": redis_url,
         "CRYPTOVIZ_DATABASE_URL": database_url, "CRYPTOVIZ_SYMBOLS": "BTC/USDT", "CRYPTOVIZ_EXCHANGE": "binance",
@@ -132,9 +133,9 @@ def test_one_trace_from_the_trade_to_the_socket(
         assert [span.service for span in chain] == [
             f"cryptoviz-{name}" for name in ("collector", "candles", "writer", "bridge", "web")
         ]
-        # A candle that closes goes on with the trace of the trade that closed it.
+        # A candle that closes goes on with the trace of the trade or ticker that closed it.
         candles = {span.id for span in receiver.spans if span.name == "candles"}
-        assert eventually(lambda: any(s.name == "bridge" and s.parent in candles for s in list(receiver.spans)), 30)
+        assert eventually(lambda: any(s.name == "bridge" and s.parent in candles for s in list(receiver.spans)), 60)
         assert eventually(lambda: any(s.name == "GET /ready" and not s.parent for s in list(receiver.spans)), 10)
     finally:
         for program in programs:

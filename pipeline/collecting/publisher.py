@@ -174,17 +174,18 @@ class Publisher:
                     newest[model.exchange, model.symbol] = model.trade_id
                 elif type(model) is Ticker:
                     tickers.append(ticker_record(model, source))
-        if trades:
-            with self._traces.begin("collector", trades=len(trades)) as trace:
+        # Of tickers too: one that names the newest trade closes a candle.
+        with self._traces.begin("collector", trades=len(trades)) as trace:
+            if trades:
                 if not self._send(TRADES, marked(trades, trace)):
                     return False
-            self.trades += len(trades)
-            if self._remember:
-                for (exchange, symbol), number in newest.items():
-                    head = f"{exchange}|{symbol}"
-                    self._newest[head] = max(self._newest.get(head, 0), int(number))
-                self._unnoted = True
-        return not tickers or self._send(TICKER, tickers)
+                self.trades += len(trades)
+                if self._remember:
+                    for (exchange, symbol), number in newest.items():
+                        head = f"{exchange}|{symbol}"
+                        self._newest[head] = max(self._newest.get(head, 0), int(number))
+                    self._unnoted = True
+            return not tickers or self._send(TICKER, marked(tickers, trace))
 
     def _publish_bulk(self, work: _Work) -> bool:
         candles = [model for model in work.models if isinstance(model, Candle)]
