@@ -142,6 +142,7 @@ class Listener:
         self._front, self._token = front, token
         self.got: list[int] = []
         self.breaks = 0
+        self.refused: list[Any] = []
         self._going = True
         self._seen: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -166,6 +167,10 @@ class Listener:
                 if message["type"] == "subscribed":
                     assert not self._seen or message["recovered"]
                     self._seen = {"epoch": message["epoch"], "since": self._seen.get("since", message["seq"])}
+                elif message["type"] == "error":
+                    # What it asked for was refused for now: it comes back to ask again, as after a break.
+                    self.refused.append(message["data"])
+                    return
                 elif message["type"] == "trade":
                     self.got.append(int(message["data"]["trade_id"]))
                     self._seen["since"] = message["seq"]
@@ -223,7 +228,7 @@ def test_as_in_production(site: Site) -> None:
             site.programs["web-0"].kill()
             before = [len(one.got) for one in listeners]
             grown = lambda: all(len(one.got) > n + 100 for one, n in zip(listeners, before, strict=True))  # noqa: E731
-            assert eventually(grown, 40), site.said()
+            assert eventually(grown, 40), ([(len(one.got), one.breaks, one.refused) for one in listeners], site.said())
             terminal.page.wait_for_selector("#terminal[data-connection=live]")
             bars = terminal.value("CV.app.series.last.t")
             terminal.until(f"CV.app.series.last.t > {bars}")
