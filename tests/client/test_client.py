@@ -101,6 +101,8 @@ class Line:
         self.port = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
+        self._whole = threading.Event()
+        self._whole.set()
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -108,6 +110,7 @@ class Line:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                self._whole.wait(20)
                 far = socket.create_connection(("127.0.0.1", self._to))
                 with self._lock:
                     self._open += [near, far]
@@ -123,21 +126,27 @@ class Line:
             other.shutdown(socket.SHUT_RDWR)
         one.close()
 
-    def cut(self) -> None:
-        """Waits for a connection to cut, longer than the client does at the most."""
+    def cut(self, for_good: bool = False) -> None:
+        """Waits for a connection to cut, longer than the client does at the most. `for_good`: until `mend`."""
         end = time.monotonic() + 6
         while not self._open and time.monotonic() < end:
             time.sleep(0.005)
         time.sleep(0.05)  # for the handshake: a line that carries nothing is not worth cutting
         with self._lock:
             ends, self._open = self._open, []
+        if for_good:
+            self._whole.clear()
         self.cuts += 1 if ends else 0
         for end in ends:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)  # the pumps close them
 
+    def mend(self) -> None:
+        self._whole.set()
+
     def close(self) -> None:
         self._listener.close()
+        self.mend()
         if self._open:
             self.cut()
 
@@ -161,11 +170,13 @@ def published(
         batch = [trade(k) for k in range(n, n + 10)]
         live.publish({channel("trade", "BTC/USDT"): [trade_data(one) for one in batch]})
         store.write(batch, [])
+        line.mend()
         if n // 10 % every == every - 1:
-            line.cut()
+            line.cut(for_good=forget is not None)  # what is forgotten is missed, so the next batch is, too
             if forget is not None:
                 forget()
         time.sleep(0.05)
+    line.mend()
 
 
 def test_a_hundred_drops_and_nothing_missing_or_doubled(

@@ -1,10 +1,11 @@
 """Panels hidden, folded, moved and resized, their states, and layouts under names."""
 
 import json
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, WebSocketRoute
 
 from tests.browser import DESKTOP, Terminal
 from tests.e2e.conftest import Stack
@@ -181,17 +182,26 @@ def test_error_retry_and_empty(fresh: Terminal) -> None:
     }
     for route in routes.values():
         page.route(route, lambda one: one.fulfill(status=500, json=refusal))
+
+    def tells_nothing_new(socket: WebSocketRoute) -> None:
+        # A panel that hears of news or a figure has something to show, whatever was refused.
+        server = socket.connect_to_server()
+        server.on_message(lambda text: None if re.search('"type":"(indicator|news)"', str(text)) else socket.send(text))
+
+    page.route_web_socket(re.compile("/ws"), tells_nothing_new)
     fresh.open("/t/BTC-USDT")
     for panel, route in routes.items():
         if page.get_attribute("#dock", "data-open") != panel:
             page.click(f"[data-dock={panel}]")
-        page.wait_for_selector(f"#{panel}[data-state=error]")
+        # Not by itself, for once.
+        page.wait_for_function(
+            "(panel) => panel.state === 'error' && (clearTimeout(panel.timer), true)",
+            arg=page.evaluate_handle(f"CV.app.panels.get('{panel}')"),
+        )
+        assert page.get_attribute(f"#{panel}", "data-state") == "error"
         assert "the disk is full. Trying again by itself." in fresh.text(f"#{panel} .panel-said")
         page.unroute(route)
         page.route(route, lambda one: one.fulfill(json={"success": True, "data": []}))
-        # Not by itself, for once.
-        fresh.value(f"clearTimeout(CV.app.panels.get('{panel}').timer)")
-        page.wait_for_selector(f"#{panel}[data-state=error]")
         page.click(f"#{panel} .panel-retry")
         page.wait_for_selector(f"#{panel}[data-state=empty]")
         assert " appear" in fresh.text(f"#{panel} .panel-said")
