@@ -20,9 +20,10 @@ _LOOK: Final = 1.0
 _LOOK_WAITING: Final = 0.1
 #: Seconds between two trims: it asks about every stream we own.
 _TRIM: Final = 1.0
-#: Entries kept though every group has passed them. A group that comes a few seconds late to the first start misses nothing; in a
-#: flood an entry holds some 150 KB, so it is 20 MB a partition at most.
+#: Entries kept though every group has passed them, and for how long after the very first one, ms: a group that comes late to the
+#: first start misses nothing. Kept for ever they filled for half an hour: an entry of history is 250 KB, and there are 80 streams.
 TAIL: Final = 128
+_YOUNG: Final = 120_000
 #: Fewest entries asked of each stream at a time, however many records they seem to hold.
 _FEWEST: Final = 16
 #: Records an entry holds, until we have seen some.
@@ -39,16 +40,20 @@ end
 return foreign
 """
 
-# KEYS: streams. ARGV: entries to keep, then topic, field of each. What every registered group has passed goes; the entry that the
-# slowest stands on stays.
+# KEYS: epoch, streams. ARGV: entries to keep, for how long, then topic, field of each. What every registered group has passed goes;
+# the entry that the slowest stands on stays.
 _TRIM_SCRIPT: Final = """
 local function parts(id) return tonumber(string.match(id, '^(%d+)')), tonumber(string.match(id, '-(%d+)$') or '0') end
-for i, stream in ipairs(KEYS) do
-  local excess = redis.call('XLEN', stream) - tonumber(ARGV[1])
+local now = redis.call('TIME')
+local age = now[1] * 1000 - tonumber(redis.call('GET', KEYS[1]) or '0')
+local tail = age < tonumber(ARGV[2]) and tonumber(ARGV[1]) or 0
+for i = 2, #KEYS do
+  local stream = KEYS[i]
+  local excess = redis.call('XLEN', stream) - tail
   local slowest, high, low = nil, math.huge, 0
   if excess > 0 then
-    for _, group in ipairs(redis.call('SMEMBERS', 'bus:groups:' .. ARGV[2 * i])) do
-      local at = redis.call('HGET', 'bus:offsets:' .. group, ARGV[2 * i + 1]) or '0-0'
+    for _, group in ipairs(redis.call('SMEMBERS', 'bus:groups:' .. ARGV[2 * i - 1])) do
+      local at = redis.call('HGET', 'bus:offsets:' .. group, ARGV[2 * i]) or '0-0'
       local h, l = parts(at)
       if h < high or (h == high and l < low) then slowest, high, low = at, h, l end
     end
@@ -131,7 +136,9 @@ class StreamsSubscription:
         if time.monotonic() >= self._trim_at:
             self._trim_at = time.monotonic() + _TRIM
             names = (part for topic, number in self._positions for part in (topic, f"{topic}:{number}"))
-            self._connection.call("EVAL", _TRIM_SCRIPT, len(self._by_key), *self._by_key, TAIL, *names)
+            self._connection.call(
+                "EVAL", _TRIM_SCRIPT, 1 + len(self._by_key), "bus:epoch", *self._by_key, TAIL, _YOUNG, *names
+            )
 
     def lag(self) -> dict[TopicPartition, int]:
         """As last known while the server is away."""

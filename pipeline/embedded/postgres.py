@@ -22,7 +22,7 @@ _SOCKET: Final = ".s.PGSQL.5432"
 _PATIENCE: Final = 60.0
 
 #: A laptop that must lose nothing acknowledged: fsync and synchronous_commit stay on (their defaults).
-_SETTINGS: Final = {
+SETTINGS: Final = {
     "shared_buffers": "256MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
@@ -30,6 +30,7 @@ _SETTINGS: Final = {
     "wal_compression": "on",
     "checkpoint_timeout": "10min",
     "max_connections": "100",
+    "max_files_per_process": "128",  # it keeps files open until then, and there are some hundred of them
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",  # costs more than it gives on queries of a few ms
@@ -60,7 +61,7 @@ class EmbeddedPostgres:
             self._create()
         self._own()
         sockets = self._sockets = private_folder(self._data / "run-postgres", _SOCKET, self._user)
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         with self._log.open("ab") as log:
             self._process = processes.start(
                 [str(programs() / "postgres"), "-D", str(self._cluster), "-k", str(sockets), "-h", "", *settings],

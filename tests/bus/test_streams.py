@@ -115,6 +115,24 @@ def test_what_is_not_ours_is_handed_over_and_stops_nothing(bus: StreamsBus, clie
 # -- trimming ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_first_start_keeps_something_for_who_comes_late(
+    bus: StreamsBus, client: Any, member: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_reader, "_TRIM", 0.0)
+    reader = member("g", ["t"])
+    one_each(bus, "t", 500)
+    read(reader, 500)
+    reader.commit()
+    assert stream_reader.TAIL <= length(client, "t") < 500
+    late = member("late", ["t"])
+    assert [m.value for m in read(late, stream_reader.TAIL)][-1] == b"499"
+    late.commit()
+    # Later nothing is kept that everybody has.
+    client.set("bus:epoch", int(client.get("bus:epoch")) - 600_000)
+    reader.commit()
+    assert length(client, "t") < stream_reader.TAIL
+
+
 def test_what_every_group_has_passed_goes(bus: StreamsBus, client: Any, member: Any, no_tail: None) -> None:
     fast, slow = member("fast", ["t"]), member("slow", ["t"])
     assert fast.poll(0) + slow.poll(0) == []

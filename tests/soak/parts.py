@@ -10,16 +10,19 @@ _SERVERS: Final = {"postgres": "postgres", "valkey-server": "valkey"}
 
 
 class Use(NamedTuple):
-    """`memory` in bytes: what it has to itself, neither files nor shared buffers; `cpu` in seconds since the start."""
+    """`memory` in bytes: what it has to itself, neither files nor shared buffers; `cpu` in seconds since the start; `fullest`: the
+    handles of the process that has most of them."""
 
     memory: int = 0
     handles: int = 0
     threads: int = 0
     cpu: float = 0.0
+    fullest: int = 0
 
     def __add__(self, other: object) -> "Use":
         assert isinstance(other, Use)
-        return Use(*map(sum, zip(self, other, strict=True)))
+        *sums, _ = map(sum, zip(self, other, strict=True))
+        return Use(*sums, max(self.fullest, other.fullest))
 
 
 def look(root: int) -> dict[str, Use]:
@@ -51,7 +54,8 @@ def use(pid: int) -> Use:
         fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
         memory = int(told["RssAnon"].split()[0]) * 1024
         cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return Use(memory, len(os.listdir(folder / "fd")), int(told["Threads"]), cpu)
+        handles = len(os.listdir(folder / "fd"))
+        return Use(memory, handles, int(told["Threads"]), cpu, handles)
     except (OSError, KeyError):
         return Use()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import Any, Final, NamedTuple
 
+from pipeline.embedded.postgres import SETTINGS
 from pipeline.live import HISTORY
 from pipeline.workers.bridge import BATCH
 from tests.drill.truth import Verdict
@@ -26,6 +27,8 @@ _TICK: Final = 10.0
 _LATE_MARKET: Final = 500.0
 #: Messages that a history may hold: the oldest batch goes when the others are enough.
 _FULLEST: Final = HISTORY + BATCH
+#: Handles that a process of PostgreSQL may have: the files that it keeps open, and what it talks through.
+_FILES: Final = int(SETTINGS["max_files_per_process"]) + 32
 #: Rows of the tables.
 STEPS: Final = 6
 MIB: Final = 2**20
@@ -114,14 +117,17 @@ class Report(NamedTuple):
         found = []
         for part in self.parts():
             # Valkey's own figure is judged below; what the kernel says goes up and down with each rewrite of its file.
-            kinds = (("memory", _MEMORY_NOISE, _mib), ("handles", _HANDLES_NOISE, _whole))
-            for name, noise, spelled in kinds[part == "valkey" :]:
+            kinds = {"memory": (_MEMORY_NOISE, _mib), "handles": (_HANDLES_NOISE, _whole)}
+            kinds.pop({"valkey": "memory", "postgres": "handles"}.get(part, ""), None)
+            for name, (noise, spelled) in kinds.items():
                 values = [float(getattr(sample.parts.get(part, Use()), name)) for sample in self.samples]
                 found.append(self._flat(f"{name} of {part}", values, noise, spelled))
         rest = [float(s.valkey - s.histories) for s in self.samples]
         found.append(
             self._flat("memory used in Valkey, without histories for clients that come back", rest, _MEMORY_NOISE, _mib)
         )
+        files = max(s.parts["postgres"].fullest for s in self.samples if "postgres" in s.parts)
+        found.append(Check("handles of the fullest process of PostgreSQL", str(files), str(_FILES), files <= _FILES))
         fullest = max(s.fullest for s in self.samples)
         found.append(
             Check("messages in the fullest of these histories", f"{fullest:,}", f"{_FULLEST:,}", fullest <= _FULLEST)
@@ -261,7 +267,8 @@ _READ: Final = (
     "Memory is what a part's processes have to themselves (`RssAnon`): PostgreSQL's buffers and the pages of files, which the kernel "
     "may take back, are not in it. Valkey keeps the newest "
     f"{HISTORY} messages of every series for clients that come back: these histories fill for hours (a 5s candle comes twelve times a "
-    "minute) and then stay, so of them the bound is judged, and of the rest that it does not grow.\n"
+    "minute) and then stay, so of them the bound is judged, and of the rest that it does not grow. PostgreSQL keeps files open that it "
+    "may need again, up to a bound for each process, which is judged, too.\n"
 )
 
 
