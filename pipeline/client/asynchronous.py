@@ -9,6 +9,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
+from pipeline import http
 from pipeline.backoff import Backoff
 from pipeline.client import calls
 from pipeline.client.blocking import FILL_PATIENCE, PASSING, RECONNECT, TIMEOUT, TRIES, socket_url
@@ -133,14 +134,14 @@ class AsyncCryptoViz:
         reason = ""
         for _ in range(TRIES):
             try:
-                answer = await self._http.get(request.path, params=dict(request.params))
+                answer = await http.get(self._http, request.path, request.params)
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
             else:
-                if answer.status_code == 200:
-                    return answer.content
-                if answer.status_code not in PASSING:
-                    raise refused(answer.status_code, answer.content)
-                reason = str(refused(answer.status_code, answer.content))
+                if answer.status == 200:
+                    return answer.body
+                if answer.status not in PASSING:
+                    raise refused(answer.status, answer.body)
+                reason = str(refused(answer.status, answer.body))
             await asyncio.sleep(backoff.next())
         raise Unreachable(f"{self._url} does not answer: {reason}")

@@ -8,6 +8,7 @@ import httpx
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
+from pipeline import http
 from pipeline.backoff import Backoff
 from pipeline.client import calls
 from pipeline.client.calls import Call, Time, Unreachable, bearer, refused, unauthorized
@@ -141,14 +142,14 @@ class CryptoViz:
         reason = ""
         for _ in range(TRIES):
             try:
-                answer = self._http.get(request.path, params=dict(request.params))
+                answer = http.get_blocking(self._http, request.path, request.params)
             except httpx.TransportError as error:
                 reason = str(error) or type(error).__name__
             else:
-                if answer.status_code == 200:
-                    return answer.content
-                if answer.status_code not in PASSING:
-                    raise refused(answer.status_code, answer.content)
-                reason = str(refused(answer.status_code, answer.content))
+                if answer.status == 200:
+                    return answer.body
+                if answer.status not in PASSING:
+                    raise refused(answer.status, answer.body)
+                reason = str(refused(answer.status, answer.body))
             time.sleep(backoff.next())
         raise Unreachable(f"{self._url} does not answer: {reason}")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from pipeline import http
 from pipeline.errors import ExchangeUnavailable
 from pipeline.exchanges.base import Listing
 from pipeline.exchanges.levels import Level
@@ -191,26 +192,26 @@ class BinanceRest:
         if self._weights is not None and (wait := await self._weights.take(_WEIGHTS[path.rpartition("/")[2]])):
             raise ExchangeUnavailable(f"{path}: no request weight left, or a pause", wait)
         try:
-            response = await self._client.get(path, params=params)
+            answer = await http.get(self._client, path, params)
         except (httpx.HTTPError, OSError) as error:
             raise ExchangeUnavailable(f"{path}: {error or type(error).__name__}") from error
-        if response.status_code in _BANNED:
-            pause = _seconds(response.headers.get("Retry-After"), 60.0)
+        if answer.status in _BANNED:
+            pause = _seconds(answer.headers.get("Retry-After"), 60.0)
             self._paused_until = time.monotonic() + pause
             if self._weights is not None:
                 await self._weights.pause(pause)
             raise ExchangeUnavailable(f"{path}: too many requests, told to wait {pause:g} s", pause)
-        if response.status_code >= 500:
-            raise ExchangeUnavailable(f"{path}: HTTP {response.status_code}")
-        if response.status_code >= 400:
-            raise _Refused(f"{path}: HTTP {response.status_code} {response.text[:200]}")
-        used = _seconds(response.headers.get("X-MBX-USED-WEIGHT-1M"), 0.0)
+        if answer.status >= 500:
+            raise ExchangeUnavailable(f"{path}: HTTP {answer.status}")
+        if answer.status >= 400:
+            raise _Refused(f"{path}: HTTP {answer.status} {answer.body[:200].decode(errors='replace')}")
+        used = _seconds(answer.headers.get("X-MBX-USED-WEIGHT-1M"), 0.0)
         if self._weights is not None:
             await self._weights.told(int(used))
         if used > LIMIT * WEIGHT_SHARE:
             # The count starts again with each minute of the clock.
             self._paused_until = time.monotonic() + 60 - time.time() % 60
-        return response.content
+        return answer.body
 
 
 class _Refused(ExchangeUnavailable):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 import msgspec
 
+from pipeline import http
 from pipeline.errors import ExchangeUnavailable
 from pipeline.model import Candle, Market, Trade
 from pipeline.timeframes import TIMEFRAMES
@@ -122,15 +123,15 @@ class CoinbaseRest:
         if left > 0:
             raise ExchangeUnavailable(f"{path}: the exchange asked for a pause", left)
         try:
-            response = await self._client.get(path, params=params)
+            answer = await http.get(self._client, path, params)
         except (httpx.HTTPError, OSError) as error:
             raise ExchangeUnavailable(f"{path}: {error or type(error).__name__}") from error
-        if response.status_code == 429:
+        if answer.status == 429:
             self._paused_until = time.monotonic() + _PAUSE
             raise ExchangeUnavailable(f"{path}: too many requests", _PAUSE)
-        if response.status_code >= 400:
-            raise ExchangeUnavailable(f"{path}: HTTP {response.status_code} {response.text[:200]}")
-        return response.content
+        if answer.status >= 400:
+            raise ExchangeUnavailable(f"{path}: HTTP {answer.status} {answer.body[:200].decode(errors='replace')}")
+        return answer.body
 
 
 def _decoded(decode: Any, body: bytes) -> Any:

@@ -1,8 +1,10 @@
 """Binance's REST API, spoken with a small local server that keeps its rules."""
 
 import asyncio
+import gc
 import json
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -161,6 +163,29 @@ def test_more_candles_than_one_call_gives(api: Api) -> None:
     candles: list[Candle] = ask(api, "klines", "BTC/USDT", "1m", 2500, None)
     starts = [candle.window_start for candle in candles]
     assert len(starts) == 2500 and starts == list(range(starts[0], starts[0] + 2500 * 60_000, 60_000))
+
+
+def test_answers_are_not_kept(api: Api) -> None:
+    """Of many pages nothing stays, however long the garbage collector stays away."""
+
+    async def go() -> int:
+        rest = BinanceRest(api.url)
+        await rest.klines("BTC/USDT", "1m", 1000, None)
+        gc.collect()
+        tracemalloc.start()
+        for _ in range(20):
+            await rest.klines("BTC/USDT", "1m", 1000, None)
+        kept, _ = tracemalloc.get_traced_memory()
+        await rest.close()
+        return kept
+
+    gc.disable()
+    try:
+        kept = asyncio.run(go())
+    finally:
+        gc.enable()
+        tracemalloc.stop()
+    assert kept < 20 * 30_000, "a page is some 100 KB"
 
 
 def test_old_trades_by_id(api: Api) -> None:
