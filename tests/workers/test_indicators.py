@@ -1,16 +1,14 @@
 """The indicators worker as a process meets it: candles on a real bus in, indicators out, over restarts, mended candles and history."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
 
 import pytest
 import redis
 
 from pipeline import bus as buses
-from pipeline.bus.base import Bus, BusUnavailable, Record
 from pipeline.bus.topics import INDICATOR_TYPES, INDICATORS, bars
 from pipeline.clock import now_ms
 from pipeline.indicators.bar import Bar
@@ -25,6 +23,7 @@ from pipeline.wire import bar_record, read, read_indicator
 from pipeline.workers import indicators
 from tests.indicators.market import walk
 from tests.stack import eventually
+from tests.workers.refusing import Refusing
 
 STEP = 60_000
 
@@ -90,28 +89,12 @@ def bench(settings: Callable[..., Settings]) -> Iterator[Bench]:
     bench.close()
 
 
-class Refusing:
-    """A bus that takes no indicators for a while, as one that is full does."""
-
-    def __init__(self, bus: Bus, refusing: threading.Event, refused: threading.Event) -> None:
-        self._bus, self._refusing, self._refused = bus, refusing, refused
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bus, name)
-
-    def publish(self, topic: str, records: Sequence[Record]) -> None:
-        if self._refusing.is_set() and topic in INDICATORS:
-            self._refused.set()
-            raise BusUnavailable("full")
-        self._bus.publish(topic, records)
-
-
 def test_an_end_in_the_middle_of_a_batch_loses_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     every = market(40)
     expected = {time: figures["value"] for time, figures in over("rsi", every)}
     refusing, refused = threading.Event(), threading.Event()
     real = buses.connect
-    monkeypatch.setattr(buses, "connect", lambda settings: Refusing(real(settings), refusing, refused))
+    monkeypatch.setattr(buses, "connect", lambda settings: Refusing(real(settings), INDICATORS, refusing, refused))
     refusing.set()
     bench.give([candle(b) for b in every])
     with bench.worker():
