@@ -17,6 +17,7 @@ from pipeline.settings import Settings
 from pipeline.store.migrate import migrate
 from pipeline.store.write import Store
 from pipeline.timeframes import TIMEFRAMES
+from tests.dashboard.people import SECRET, People
 
 #: 2024-08-08T12:00:00Z
 NOON = 1_723_118_400_000
@@ -80,3 +81,22 @@ def web(settings: Callable[..., Settings], store: Store) -> Iterator[FlaskClient
     mine = services(server)
     mine.redis.close()
     mine.reader.close()
+
+
+@pytest.fixture
+def people(store: Store, database_url: str) -> Iterator[People]:
+    people = People(database_url)
+    yield people
+    people.session.close()
+
+
+@pytest.fixture
+def guarded(settings: Callable[..., Settings], people: People) -> Iterator[FlaskClient]:
+    server = create_app(settings(access="on", secret_key=SECRET, metrics_token="m" * 40, rate_limit=100))
+    with server.test_client(use_cookies=True) as client:
+        yield client
+    mine = services(server)
+    mine.redis.close()
+    mine.reader.close()
+    assert mine.access is not None
+    mine.access.authority.close()
