@@ -19,12 +19,13 @@ class PlaceRow(msgspec.Struct):
     last: datetime | None
 
 
-# Chunks are their table's children. Counting would read them all; what the planner goes by costs nothing.
+# Chunks are their table's children. Counting would read them all; what the planner goes by costs nothing, and is -1 until it was
+# looked at first.
 _HERE: Final = """
 WITH roots AS (SELECT name, to_regclass(name) AS id FROM unnest(ARRAY['trades', 'candles', 'indicators', 'news']) AS name),
      parts AS (SELECT name, id FROM roots UNION ALL SELECT name, inhrelid FROM roots JOIN pg_inherits ON inhparent = id)
-SELECT 'hot', name, CAST(sum(greatest(reltuples, 0)) AS bigint), CAST(sum(pg_total_relation_size(id)) AS bigint),
-       CAST(NULL AS timestamptz), CAST(NULL AS timestamptz)
+SELECT 'hot', name, CASE WHEN max(reltuples) >= 0 THEN CAST(sum(greatest(reltuples, 0)) AS bigint) END,
+       CAST(sum(pg_total_relation_size(id)) AS bigint), CAST(NULL AS timestamptz), CAST(NULL AS timestamptz)
 FROM parts JOIN pg_class ON oid = id GROUP BY name
 UNION ALL
 SELECT 'cold', dataset, CAST(sum(row_count) AS bigint), CAST(sum(bytes) AS bigint), min(starts_at), max(ends_at)
