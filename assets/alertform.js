@@ -94,7 +94,8 @@
       this.cooldown.field.value = asked.cooldown;
       this.value.value = asked.value;
       this.note.value = asked.note;
-      this.expires.value = asked.expires_at ? local(CV.rest.ms(asked.expires_at)) : '';
+      const ends = CV.rest.ms(asked.expires_at);
+      this.expires.value = ends === null ? '' : CV.rest.iso(ends + CV.zone.shift(ends)).slice(0, 16);
       this.arrange();
       if (asked.kind === 'indicator') this.list(asked);
     }
@@ -142,7 +143,7 @@
         ...((kind === 'indicator' || kind === 'volume') && { timeframe: this.timeframe.field.value }),
         ...(kind === 'indicator' && { indicator: this.indicator.field.value, figure: this.figure.field.value }),
         repeat: this.repeat.field.value, cooldown: Number(this.cooldown.field.value), note: this.note.value.trim(),
-        expires_at: this.expires.value ? CV.rest.iso(this.expires.value) : null,
+        expires_at: this.expires.value ? CV.rest.iso(CV.zone.at(this.expires.valueAsNumber)) : null,
       };
     }
 
@@ -157,13 +158,6 @@
         this.submit.disabled = false;
       }
     }
-  }
-
-  /** As the browser's field wants it: on this machine's clock. */
-  function local(time) {
-    const two = (n) => String(n).padStart(2, '0');
-    const d = new Date(time);
-    return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}`;
   }
 
   CV.AlertForm = AlertForm;

@@ -170,6 +170,7 @@
       Object.assign(this, { symbol, timeframe, from: replay, until });
       if (again) this.setReplay(replay);
       if (other) this.showSymbol();
+      if (other || again) this.tape.show(symbol, this.replay);
       if (type !== this.type) {
         this.type = type;
         this.chart.setType(type);
@@ -251,7 +252,6 @@
       this.strip.select(symbol);
       this.picker.list.select(symbol);
       this.book.show(symbol);
-      this.tape.show(symbol);
       this.watchlist.select(symbol);
       this.depth.show(symbol);
       this.headlines.show(symbol);
@@ -318,7 +318,7 @@
       return;
     }
     // Where the panels lie is settled before anything comes to fill them.
-    const panels = new CV.Panels(root);
+    const panels = new CV.Panels(root.querySelectorAll('section.panel'));
     const layout = new CV.Layout(root, root.querySelector('#layout-button'), panels, {
       chart: () => CV.app.chosen(), use: (chart) => CV.app.use(chart), arranged: () => CV.app && CV.app.arranged(),
     });

@@ -1,10 +1,8 @@
-/* Figures of every followed symbol, for pages of many: asked for in one question, moved by one subscription. */
+/* Figures of every followed symbol, for pages of many: asked for in one question, moved by one subscription. Whoever shows them asks. */
 (function () {
   'use strict';
   const CV = (window.CV = window.CV || {});
 
-  const REFRESH = 60_000;
-  const SOON = 5_000; // while something is not there yet: in the first minute of a first start
   const [WIDE, HIGH] = [80, 20]; // of a sparkline
 
   /** The path of `closes` in a box of WIDE × HIGH. */
@@ -37,7 +35,6 @@
         row.starred = Number(CV.stars.names.has(symbol));
         this.touch(row);
       });
-      CV.repeat(() => this.load(), REFRESH);
     }
 
     /** Digits of a price of `row`. */
@@ -64,31 +61,26 @@
       CV.gently(this.tell);
     }
 
-    async load() {
-      clearTimeout(this.later);
-      try {
-        const [figures, { markets }] = await Promise.all([CV.rest.get('markets/overview'), CV.rest.get('markets')]);
-        for (const one of markets) {
-          const row = this.rows.get(one.symbol);
-          if (row && one.tick_size) row.digits = CV.format.decimals(Number(one.tick_size));
-        }
-        for (const { symbol, last, closes, volume, ...more } of figures) {
-          const row = this.rows.get(symbol);
-          if (!row) continue;
-          Object.assign(row, more, { last: row.last ?? last, volume: row.volume ?? volume, spark: sparkline(closes || []) });
-          this.touch(row);
-        }
-        this.error = '';
-        if (figures.length < this.rows.size || figures.some(({ rsi }) => rsi === null)) this.soon();
-      } catch (error) {
-        this.error = error.message;
-        this.soon();
-      }
-      this.changed(null);
+    /** All figures anew; who asks meanwhile shares the answer: whether every symbol has all of its own. Throws RestError. */
+    load() {
+      this.asking = this.asking || this.ask().finally(() => (this.asking = null));
+      return this.asking;
     }
 
-    soon() {
-      this.later = setTimeout(() => document.hidden || this.load(), SOON);
+    async ask() {
+      const [figures, { markets }] = await Promise.all([CV.rest.get('markets/overview'), CV.rest.get('markets')]);
+      for (const one of markets) {
+        const row = this.rows.get(one.symbol);
+        if (row && one.tick_size) row.digits = CV.format.decimals(Number(one.tick_size));
+      }
+      for (const { symbol, last, closes, volume, ...more } of figures) {
+        const row = this.rows.get(symbol);
+        if (!row) continue;
+        Object.assign(row, more, { last: row.last ?? last, volume: row.volume ?? volume, spark: sparkline(closes || []) });
+        this.touch(row);
+      }
+      this.changed(null);
+      return figures.length === this.rows.size && figures.every(({ rsi }) => rsi !== null);
     }
   }
 

@@ -13,7 +13,7 @@
     constructor(root) {
       const find = (selector) => root.querySelector(selector);
       this.list = find('.frames');
-      this.block = find('.frames-block');
+      this.panel = CV.Panels.of(root).get('frames-block');
       this.state = find('.connection');
       this.counts = find('.counts');
       this.toggle = find('.connect');
@@ -143,13 +143,13 @@
       });
       this.list.prepend(...lines);
       while (this.list.children.length > SHOWN) this.list.lastElementChild.remove();
-      this.block.dataset.state = this.list.children.length ? 'ready' : 'empty';
+      this.panel.set(this.list.children.length ? 'live' : 'empty');
     }
 
     clear() {
       this.list.replaceChildren();
       this.received = { frames: 0, bytes: 0, types: new Map() };
-      this.block.dataset.state = 'empty';
+      this.panel.set('empty');
       this.tell();
     }
 

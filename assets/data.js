@@ -26,16 +26,12 @@
     return ['whole', `whole: ${plural(row.trades_stored, 'trade')}`];
   }
 
-  function clock(time) {
-    const date = new Date(time);
-    return `${String(date.getHours()).padStart(2, '0')}:00`;
-  }
+  const clock = (time) => CV.format.clock(time).slice(0, 5);
 
   class Ledger {
-    constructor(block) {
-      this.block = block;
-      this.body = block.querySelector('tbody');
-      this.fields = [...block.querySelectorAll('[data-field]')].map((cell) => cell.dataset.field);
+    constructor(panel) {
+      this.body = panel.body.querySelector('tbody');
+      this.fields = [...panel.body.querySelectorAll('[data-field]')].map((cell) => cell.dataset.field);
       this.rows = new Map();
     }
 
@@ -50,7 +46,7 @@
         if (!this.rows.has(symbol)) this.rows.set(symbol, this.row(symbol));
         this.fill(this.rows.get(symbol), symbol, rows, current);
       }
-      this.block.dataset.state = bySymbol.size ? 'ready' : 'empty';
+      return bySymbol.size > 0;
     }
 
     row(symbol) {
@@ -119,9 +115,8 @@
   }
 
   class Gaps {
-    constructor(block) {
-      this.block = block;
-      this.list = block.querySelector('ul');
+    constructor(panel) {
+      this.list = panel.body.querySelector('ul');
     }
 
     async load(symbols) {
@@ -138,40 +133,34 @@
         );
         return line;
       }));
-      this.block.dataset.state = gaps.length ? 'ready' : 'empty';
+      return gaps.length > 0;
     }
   }
 
   /** What lies where. */
   class Storage {
-    constructor(block) {
-      this.block = block;
-      this.body = block.querySelector('tbody');
-      CV.repeat(() => this.load(), SELDOM);
+    constructor(panel) {
+      this.body = panel.body.querySelector('tbody');
+      CV.repeat(() => panel.load(() => this.load()), SELDOM);
     }
 
     async load() {
-      try {
-        const places = await CV.rest.get('quality/storage');
-        this.body.replaceChildren(...places.map(({ tier, dataset, rows, bytes, first, last }) => {
-          const line = document.createElement('tr');
-          const name = Object.assign(element('th', '', dataset), { scope: 'row' });
-          const reach = first ? `${first.slice(0, 10)} – ${last.slice(0, 10)}` : '–';
-          line.append(name, element('td', '', tier), element('td', '', rows >= 1_000 ? CV.format.compact(rows) : count(rows)), element('td', '', size(bytes)), element('td', '', reach));
-          return line;
-        }));
-        this.block.dataset.state = places.length ? 'ready' : 'empty';
-      } catch (error) {
-        if (this.block.dataset.state !== 'ready') this.block.dataset.state = 'empty';
-        CV.write(this.block.querySelector('.block-empty'), `This cannot be loaded: ${error.message}. Trying again by itself.`);
-      }
+      const places = await CV.rest.get('quality/storage');
+      this.body.replaceChildren(...places.map(({ tier, dataset, rows, bytes, first, last }) => {
+        const line = document.createElement('tr');
+        const name = Object.assign(element('th', '', dataset), { scope: 'row' });
+        const reach = first ? `${first.slice(0, 10)} – ${last.slice(0, 10)}` : '–';
+        line.append(name, element('td', '', tier), element('td', '', rows >= 1_000 ? CV.format.compact(rows) : count(rows)), element('td', '', size(bytes)), element('td', '', reach));
+        return line;
+      }));
+      return places.length > 0;
     }
   }
 
   class Parts {
-    constructor(block) {
-      this.block = block;
-      this.list = block.querySelector('ul');
+    constructor(panel) {
+      this.panel = panel;
+      this.list = panel.body.querySelector('ul');
       this.lines = new Map();
     }
 
@@ -188,7 +177,7 @@
       for (const [name] of this.lines) if (!workers[name]) this.lines.delete(name);
       const wanted = names.map((name) => this.lines.get(name));
       if (wanted.some((line, i) => this.list.children[i] !== line)) this.list.replaceChildren(...wanted);
-      this.block.dataset.state = names.length ? 'ready' : 'empty';
+      this.panel.answered(names.length > 0);
     }
 
     fill(line, { state, detail, at, facts }, time) {
@@ -206,8 +195,8 @@
 
   /** A download is a link: the browser streams it, shows how far it is, and can stop it. */
   class Export {
-    constructor(block, symbols) {
-      const form = block.querySelector('.export-form');
+    constructor(panel, symbols) {
+      const form = panel.body.querySelector('.export-form');
       const select = (label, options) => {
         const field = element('label', '', label);
         const one = document.createElement('select');
@@ -238,7 +227,7 @@
       form.append(this.link, this.later, this.said);
       this.jobs = element('ul', 'jobs');
       form.after(this.jobs);
-      block.dataset.state = 'ready';
+      panel.set('live');
       this.point();
       CV.repeat(() => this.look(), EVERY_JOB);
     }
@@ -305,13 +294,19 @@
     constructor(root) {
       const find = (selector) => root.querySelector(selector);
       this.summary = find('.summary');
-      this.ledger = new Ledger(find('.ledger'));
-      this.gaps = new Gaps(find('.gaps'));
-      this.parts = new Parts(find('.parts'));
-      new Storage(find('.storage'));
-      new Export(find('.export'), root.dataset.symbols.split(' '));
-      CV.repeat(() => this.load(), EVERY);
-      new CV.Status(find('.banner'), (status) => this.parts.draw(status));
+      const symbols = root.dataset.symbols.split(' ');
+      const panels = CV.Panels.of(root);
+      this.ledger = new Ledger(panels.get('ledger'));
+      const gaps = new Gaps(panels.get('gaps'));
+      const parts = new Parts(panels.get('parts'));
+      new Storage(panels.get('storage'));
+      new Export(panels.get('export'), symbols);
+      CV.repeat(() => {
+        panels.get('ledger').load(() => this.load());
+        panels.get('gaps').load(() => gaps.load([...new Set([...this.ledger.rows.keys(), ...symbols])]));
+      }, EVERY);
+      new CV.Status(find('.banner'), (status) => parts.draw(status), (error) => parts.panel.failed(error));
+      panels.watch();
     }
 
     async load() {
@@ -319,14 +314,14 @@
         const start = new Date(Math.floor(Date.now() / HOUR) * HOUR - (SHOWN - 1) * HOUR).toISOString();
         const hours = await CV.rest.get('quality', { start_time: start, limit: 10_000 });
         verdict(this.summary, hours);
-        this.ledger.draw(hours, Date.now());
-        await this.gaps.load([...this.ledger.rows.keys()]);
+        return this.ledger.draw(hours, Date.now());
       } catch (error) {
         if (this.summary.dataset.state === 'loading' || this.summary.dataset.state === 'error') {
           this.summary.dataset.state = 'error';
           CV.write(this.summary.children[0], 'The ledger cannot be read');
         }
         CV.write(this.summary.children[1], `Not up to date: ${error.message}. Trying again by itself.`);
+        throw error;
       }
     }
   }

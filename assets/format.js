@@ -122,10 +122,15 @@
   const quote = (symbol) => symbol.split('/')[1] || '';
 
   const zoned = () => (CV.zone.name() === 'local' ? {} : { timeZone: CV.zone.name() });
-  /** Day and time, in the zone that was chosen, as the browser's language writes them. */
-  const exact = (time) => new Date(time).toLocaleString(undefined, zoned());
-  const day = (time) => new Date(time).toLocaleDateString(undefined, zoned());
-  const hour = (time) => new Date(time).toLocaleTimeString(undefined, zoned());
+  /** The page's language, as the browser's country writes it where that is the browser's own. */
+  const tongue = () => {
+    const { lang } = document.documentElement;
+    return navigator.language.startsWith(lang) ? navigator.language : lang;
+  };
+  /** Day and time, in the zone that was chosen, as the page's language writes them. */
+  const exact = (time) => new Date(time).toLocaleString(tongue(), zoned());
+  const day = (time) => new Date(time).toLocaleDateString(tongue(), zoned());
+  const hour = (time) => new Date(time).toLocaleTimeString(tongue(), zoned());
 
   CV.format = {
     exact, day, hour,

@@ -61,7 +61,7 @@
     number('volume', 'Volume', 'Traded in 24 hours, in the quote currency', 'marketVolume', { sort: 'desc' }),
     number('rsi', 'RSI 1 h', 'RSI(14) of the last closed hour: above 70 overbought, below 30 oversold', 'marketRsi', { cellClassRules: { up: 'params.value < 30', down: 'params.value > 70' } }),
     number('trend', 'Trend 1 h', 'Price against the mean of the last 20 hours', 'marketTrend', { cellClassRules: UP_DOWN }),
-    number('mood', 'Mood', 'Mood of the news of a day, −1 to 1', 'marketMood', { cellClassRules: UP_DOWN }),
+    number('mood', 'Sentiment', 'Sentiment of the news of a day, −1 to 1', 'marketMood', { cellClassRules: UP_DOWN }),
     // Only to be filtered by.
     { field: 'starred', headerName: 'Favourites', hide: true, suppressColumnsToolPanel: true },
   ];
@@ -88,15 +88,23 @@
   }
 
   class GridTable {
-    /** `slot`: an element of Dash's layout, known by its id. `ready(table)`: now it can be asked. */
-    constructor(slot, board, ready) {
+    /** `slot`: an element of Dash's layout, known by its id. */
+    constructor(slot, board) {
       this.slot = slot;
       this.board = board;
       this.listeners = new Set();
-      this.open(ready);
     }
 
-    async open(ready) {
+    /** Resolves when it can be asked; what fails can be tried again. */
+    open() {
+      this.opening = this.opening || this.make().catch((error) => {
+        this.opening = null;
+        throw error;
+      });
+      return this.opening;
+    }
+
+    async make() {
       await Promise.all([fetchScript(), CV.texts.ready]);
       window.dashAgGridFunctions = { ...window.dashAgGridFunctions, ...FUNCTIONS };
       window.dashAgGridComponentFunctions = { ...window.dashAgGridComponentFunctions, ...renderers() };
@@ -128,7 +136,6 @@
       ['filterChanged', 'sortChanged', 'modelUpdated'].forEach((name) => this.api.addEventListener(name, () => this.listeners.forEach((listener) => listener(this))));
       this.slot.dataset.state = 'ready';
       setInterval(() => this.settle(), SETTLE);
-      ready(this);
       this.move(null);
     }
 

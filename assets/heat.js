@@ -40,19 +40,19 @@
   const fits = ({ w, h }, [wide, high]) => w >= wide && h >= high;
 
   class Heat {
-    constructor(block, board) {
-      this.block = block;
+    constructor(panel, board) {
+      this.panel = panel;
       this.board = board;
-      this.tiles = block.querySelector('.tiles');
+      this.tiles = panel.body.querySelector('.tiles');
       this.made = new Map();
       new ResizeObserver(() => this.draw()).observe(this.tiles);
     }
 
+    /** Whether there is anything. */
     draw() {
       const rows = [...this.board.rows.values()].filter(({ volume, change }) => volume > 0 && change !== null).sort((a, b) => b.volume - a.volume).slice(0, MOST);
-      this.block.dataset.state = rows.length ? 'ready' : this.board.error === undefined ? 'loading' : 'empty';
       const { clientWidth: w, clientHeight: h } = this.tiles;
-      if (!w || !h || !rows.length) return;
+      if (!w || !h || !rows.length) return rows.length > 0;
       // The root of the volume: the largest market would leave no room for the others.
       const places = squarify(rows.map((row) => Math.sqrt(row.volume)), w, h);
       const shown = new Set(rows.map(({ symbol }) => symbol));
@@ -69,6 +69,7 @@
         tile.lastChild.hidden = !fits(place, FIGURED);
         tile.title = tile.ariaLabel = `${row.symbol} ${CV.format.percent(row.change)}, volume ${CV.format.compact(row.volume)}`;
       });
+      return true;
     }
 
     tile(symbol) {

@@ -4,14 +4,16 @@
   const CV = (window.CV = window.CV || {});
 
   const MOVERS = 5;
+  const REFRESH = 60_000;
+  const SOON = 5_000; // while something is not there yet: in the first minute of a first start
   const CALM = 1_000; // ms between two drawings of what is not a figure in a row
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
 
   /** A short list of rows, the first ones by `sign` × change. */
   class Movers {
-    constructor(block, board, sign) {
-      Object.assign(this, { block, board, sign, list: block.querySelector('ol') });
+    constructor(panel, board, sign) {
+      Object.assign(this, { panel, board, sign, list: panel.body.querySelector('ol') });
       this.lines = Array.from({ length: MOVERS }, () => {
         const line = element('li');
         const link = element('a', 'line');
@@ -21,9 +23,9 @@
       });
     }
 
+    /** Whether there is anything. */
     draw() {
       const rows = [...this.board.rows.values()].filter(({ change }) => change * this.sign > 0).sort((a, b) => (b.change - a.change) * this.sign).slice(0, MOVERS);
-      this.block.dataset.state = rows.length ? 'ready' : this.board.error === undefined ? 'loading' : 'empty';
       rows.forEach((row, i) => {
         const link = this.lines[i].firstChild;
         const [name, price, change] = link.children;
@@ -35,6 +37,7 @@
       });
       const wanted = this.lines.slice(0, rows.length);
       if (this.list.children.length !== wanted.length) this.list.replaceChildren(...wanted);
+      return wanted.length > 0;
     }
   }
 
@@ -42,25 +45,48 @@
     constructor(root) {
       const find = (selector) => root.querySelector(selector);
       this.root = root;
-      this.block = find('.markets-table');
-      this.stale = this.block.querySelector('.stale');
+      const panels = CV.Panels.of(root);
+      this.panel = panels.get('markets-table');
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
       this.socket = new CV.Socket(`${scheme}://${location.host}/ws/crypto?batch=1`);
       this.board = new CV.Board(root.dataset.symbols.split(' ').filter(Boolean), this.socket, (rows) => this.changed(rows));
-      this.drawn = [new Movers(find('.gainers'), this.board, 1), new Movers(find('.losers'), this.board, -1), new CV.Heat(find('.map'), this.board)];
+      this.drawn = [new Movers(panels.get('gainers'), this.board, 1), new Movers(panels.get('losers'), this.board, -1), new CV.Heat(panels.get('map'), this.board)];
       this.search = Object.assign(element('input'), { type: 'search', placeholder: 'Find a market', autocomplete: 'off', spellcheck: false, ariaLabel: 'Find a market' });
       find('.filters').prepend(this.search);
-      this.table = new CV.GridTable(find('#markets-slot'), this.board, (table) => this.ready(table));
+      this.table = new CV.GridTable(find('#markets-slot'), this.board);
       new CV.Status(find('.banner'), () => {});
-      this.socket.onState(() => this.say());
+      CV.repeat(() => this.load(), REFRESH);
+      new CV.Together(panels.get('together'), this.board);
+      panels.watch(this.socket);
     }
 
-    ready(table) {
+    load() {
+      clearTimeout(this.soon);
+      const ask = async () => {
+        const whole = await this.board.load();
+        clearTimeout(this.soon);
+        if (!whole) this.soon = setTimeout(() => document.hidden || this.load(), SOON);
+      };
+      this.panel.load(async () => {
+        await Promise.all([this.open(), ask()]);
+        return true;
+      });
+      this.drawn.forEach((one) => one.panel.load(async () => {
+        await ask();
+        return one.draw();
+      }));
+    }
+
+    /** The table, with what belongs to it; once. */
+    async open() {
+      await this.table.open();
+      if (this.opened) return;
+      this.opened = true;
+      const { table } = this;
       this.search.addEventListener('input', () => table.search(this.search.value));
       if (this.search.value) table.search(this.search.value);
       new CV.Screens(this.root, table);
       this.columns(table);
-      this.say();
     }
 
     /** Which columns there are, in a box that the button opens. */
@@ -85,22 +111,18 @@
     }
 
     changed(rows) {
-      if (this.table) this.table.move(rows);
-      if (!rows) this.say();
-      if (!rows && !this.together && [...this.board.rows.values()].some(({ volume }) => volume)) this.together = new CV.Together(this.root.querySelector('.together'), this.board);
+      this.table.move(rows);
       this.later = this.later || setTimeout(() => {
         this.later = null;
-        CV.frame((this.paint = this.paint || (() => this.drawn.forEach((one) => one.draw()))));
+        CV.frame((this.paint = this.paint || (() => this.draw())));
       }, rows ? CALM : 0);
     }
 
-    /** Whether the figures are those of now, and why not. */
-    say() {
-      const lost = this.socket.state !== 'open' && this.socket.attempts > 0;
-      const words = lost ? 'Connection lost. Prices stand still; trying again by itself.' : this.board && this.board.error ? `Not up to date: ${this.board.error}. Trying again by itself.` : '';
-      CV.write(this.stale, words);
-      this.stale.hidden = !words;
-      this.block.dataset.state = this.table && this.table.api ? (words ? 'stale' : 'ready') : 'loading';
+    draw() {
+      for (const one of this.drawn) {
+        if (one.draw()) one.panel.fresh();
+        else if (one.panel.state === 'live') one.panel.set('empty');
+      }
     }
   }
 

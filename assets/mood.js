@@ -23,17 +23,17 @@
   const path = (points) => points.map(([x, y], n) => `${n ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
 
   class Mood {
-    constructor(root, socket) {
-      const find = (selector) => root.querySelector(selector);
-      this.dial = find('.dial');
-      this.series = find('.mood-series');
-      this.after = find('.after'); // not on the terminal
-      this.blocks = [this.dial, this.series, this.after].filter(Boolean);
+    /** `panels`: its blocks, by name. */
+    constructor(panels, socket) {
+      this.dial = panels.get('dial');
+      this.series = panels.get('mood-series');
+      this.after = panels.get('after'); // not on the terminal
+      this.panels = [this.dial, this.series, this.after].filter(Boolean);
       this.socket = socket;
-      this.spans = [...this.series.querySelectorAll('[data-days]')]; // not on the terminal
+      this.spans = [...this.series.section.querySelectorAll('[data-days]')]; // not on the terminal
       this.spans.forEach((button) => button.addEventListener('click', () => this.choose(Number(button.dataset.days))));
       this.choose(7);
-      CV.repeat(() => this.asked && this.load().catch(() => {}), LATER, true); // the blocks say it
+      CV.repeat(() => this.asked && this.load(), LATER, true);
     }
 
     /** How far back the series goes. */
@@ -41,17 +41,17 @@
       const [interval, step] = SPANS[days];
       Object.assign(this, { interval, step, span: days * 86_400_000, count: Math.ceil((days * 86_400_000) / step) });
       this.spans.forEach((button) => button.setAttribute('aria-pressed', String(Number(button.dataset.days) === days)));
-      if (this.asked) this.show(this.coin, this.symbol).catch(() => {}); // the blocks say it
+      if (this.asked) this.show(this.coin, this.symbol);
     }
 
-    /** `coin` a token or '' for the market; `symbol` whose price is drawn. Resolves as `load` does. */
+    /** `coin` a token or '' for the market; `symbol` whose price is drawn. */
     show(coin, symbol) {
       if (this.subscription) this.subscription();
       this.coin = coin;
       this.symbol = symbol;
-      for (const block of this.blocks) block.dataset.state = 'loading';
+      this.panels.forEach((panel) => panel.set('loading'));
       this.subscription = this.socket.subscribe({ type: 'sentiment', symbol: coin || 'market', timeframe: this.interval }, (bucket) => this.hear(bucket));
-      return this.load();
+      this.load();
     }
 
     /** Nobody looks: nothing is asked until the next `show`. */
@@ -59,34 +59,22 @@
       if (this.subscription) this.subscription();
       this.subscription = null;
       this.asked = null;
+      this.panels.forEach((panel) => panel.rest());
     }
 
-    /** Whether there is anything of it; throws when none of it can be loaded. */
-    async load() {
+    load() {
       const asked = (this.asked = {});
-      const failures = [];
-      const of = this.coin || undefined;
-      const fill = async (block, ask, draw) => {
-        try {
-          const answers = await Promise.all(ask);
-          if (asked === this.asked) block.dataset.state = draw(...answers) ? 'ready' : 'empty';
-        } catch (error) {
-          failures.push(error);
-          if (asked !== this.asked) return;
-          CV.write(block.querySelector('.block-empty'), `This cannot be loaded: ${error.message}. Trying again by itself.`);
-          block.dataset.state = 'empty';
-        }
-      };
-      await Promise.all([
-        fill(this.dial, [CV.rest.get('sentiment/gauge', { symbol: of })], (gauge) => this.turn(gauge)),
-        fill(this.series, [
-          CV.rest.get('sentiment', { symbol: of, interval: this.interval, limit: this.count }),
-          CV.rest.get('crypto/data', { symbol: this.symbol, interval: this.interval, limit: this.count }),
-        ], (moods, candles) => this.draw(moods, candles)),
-        this.after && fill(this.after, [CV.rest.get('sentiment/study', { symbol: of, days: 90 })], (study) => this.tell(study)),
-      ]);
-      if (failures.length === this.blocks.length) throw failures[0];
-      return this.blocks.some((block) => block.dataset.state === 'ready');
+      const symbol = this.coin || undefined;
+      const fill = (panel, ask, draw) => panel.load(async () => {
+        const answers = await Promise.all(ask());
+        return asked === this.asked && draw(...answers);
+      });
+      fill(this.dial, () => [CV.rest.get('sentiment/gauge', { symbol })], (gauge) => this.turn(gauge));
+      fill(this.series, () => [
+        CV.rest.get('sentiment', { symbol, interval: this.interval, limit: this.count }),
+        CV.rest.get('crypto/data', { symbol: this.symbol, interval: this.interval, limit: this.count }),
+      ], (moods, candles) => this.draw(moods, candles));
+      if (this.after) fill(this.after, () => [CV.rest.get('sentiment/study', { symbol, days: 90 })], (study) => this.tell(study));
     }
 
     hear(bucket) {
@@ -98,7 +86,7 @@
 
     turn({ value, label, parts }) {
       if (value === null) return false;
-      const figure = this.dial.querySelector('.figure');
+      const figure = this.dial.body.querySelector('.figure');
       const angle = Math.PI * (1 - value / 100);
       const at = (radius, turned) => `${(100 + radius * Math.cos(turned)).toFixed(1)} ${(92 - radius * Math.sin(turned)).toFixed(1)}`;
       const svg = drawn('svg', { viewBox: '0 0 200 100', role: 'img', 'aria-label': `Fear and greed ${Math.round(value)} of 100: ${label}` });
@@ -109,7 +97,7 @@
       });
       svg.append(drawn('path', { d: `M${at(58, angle)}L${at(92, angle)}`, class: 'needle' }));
       figure.replaceChildren(svg, element('strong', '', String(Math.round(value))), element('span', '', label));
-      this.dial.querySelector('ul').replaceChildren(...parts.map((part) => {
+      this.dial.body.querySelector('ul').replaceChildren(...parts.map((part) => {
         const line = element('li', 'part');
         line.title = part.about;
         const bar = element('i', 'part-bar');
@@ -149,19 +137,19 @@
         svg.append(drawn('path', { d: path(closes.map((one) => [x(one.time + step), level(one.close)])), class: 'price' }));
       }
       const newest = moods[0];
-      const words = this.series.querySelector('.legend');
+      const words = this.series.body.querySelector('.legend');
       const sign = newest.value > 0 ? '+' : '';
       words.replaceChildren(
         element('b', newest.value < 0 ? 'bad' : 'good', `Sentiment ${sign}${CV.format.number(newest.value, 2)}`),
         element('span', '', `${CV.format.number(newest.low, 2)} … ${CV.format.number(newest.high, 2)}, ${newest.articles} articles`),
         element('span', 'of-price', `${this.symbol} close`),
       );
-      this.series.querySelector('.figure').replaceChildren(svg);
+      this.series.body.querySelector('.figure').replaceChildren(svg);
       return true;
     }
 
     tell({ articles, findings }) {
-      CV.write(this.after.querySelector('.note'), `${articles} articles of the last 90 days. Mean move after the article; in brackets how many had a price by then.`);
+      CV.write(this.after.body.querySelector('.note'), `${articles} articles of the last 90 days. Mean move after the article; in brackets how many had a price by then.`);
       const rows = LABELS.map((label) => {
         const row = element('tr');
         row.append(Object.assign(element('th', '', { positive: 'Good', neutral: 'Neutral', negative: 'Bad' }[label]), { scope: 'row' }));
@@ -182,7 +170,7 @@
         }
         return row;
       });
-      this.after.querySelector('tbody').replaceChildren(...rows);
+      this.after.body.querySelector('tbody').replaceChildren(...rows);
       return articles > 0;
     }
   }

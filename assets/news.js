@@ -13,11 +13,11 @@
     constructor(root) {
       const find = (selector) => root.querySelector(selector);
       this.root = root;
-      this.feed = find('.feed');
+      const panels = CV.Panels.of(root);
+      this.feed = panels.get('feed');
       this.list = find('.articles');
-      this.empty = this.feed.querySelector('.block-empty');
       this.more = find('.older');
-      this.sources = find('.sources');
+      this.sources = panels.get('sources');
       this.bySymbol = new Map(root.dataset.symbols.split(' ').map((symbol) => [CV.format.base(symbol).toLowerCase(), symbol]));
       this.filter = { coin: '', mood: '', q: '', source: '' };
       this.shown = new Map(); // url → {article, line}
@@ -41,22 +41,23 @@
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
       this.socket = new CV.Socket(`${scheme}://${location.host}/ws/crypto?batch=1`);
       this.socket.subscribe({ type: 'news' }, (article) => this.hear(article), () => this.load());
-      new CV.Status(find('.banner'), (status) => this.health(status));
-      this.mood = new CV.Mood(root, this.socket);
+      new CV.Status(find('.banner'), (status) => this.health(status), (error) => this.sources.failed(error));
+      this.mood = new CV.Mood(panels, this.socket);
+      panels.watch(this.socket);
       const { coin } = Object.fromEntries(new URLSearchParams(location.search));
       this.choose({ coin: this.bySymbol.has(coin) ? coin : '' });
       CV.repeat(() => this.ages(), AGES, true);
     }
 
     choose(change) {
-      Object.assign(this.filter, change);
+      this.filter = { ...this.filter, ...change };
       for (const group of ['coin', 'mood']) {
         this.root.querySelectorAll(`[data-${group}]`).forEach((button) => button.setAttribute('aria-pressed', String(button.dataset[group] === this.filter[group])));
       }
-      if (change.coin !== undefined) this.mood.show(change.coin, this.bySymbol.get(change.coin) || this.bySymbol.values().next().value).catch(() => {}); // the blocks say it
+      if (change.coin !== undefined) this.mood.show(change.coin, this.bySymbol.get(change.coin) || this.bySymbol.values().next().value);
       this.shown.clear();
       this.list.replaceChildren();
-      this.feed.dataset.state = 'loading';
+      this.feed.set('loading');
       this.load();
     }
 
@@ -69,30 +70,30 @@
       return q.toLowerCase().split(/\s+/).every((word) => text.includes(word));
     }
 
-    async load(cursor) {
-      const { coin, mood: wanted, q, source } = this.filter;
-      const asked = (this.asked = {});
+    load(cursor) {
+      const narrow = Object.values(this.filter).some(Boolean);
+      this.feed.load(() => this.ask(cursor), narrow ? 'No article matches. Widen the filters.' : 'No news yet. What each source answers is told beside this.');
+    }
+
+    async ask(cursor) {
+      const { filter } = this;
+      const { coin, mood: wanted, q, source } = filter;
       const params = {
         limit: PAGE, cursor: cursor || undefined, symbol: coin || undefined, source: source || undefined, q: q || undefined,
         min_score: wanted === 'good' ? CV.article.GOOD : undefined, max_score: wanted === 'bad' ? CV.article.BAD : undefined,
       };
-      try {
-        const { data, next } = await CV.rest.page('news', params);
-        if (asked !== this.asked) return;
-        this.cursor = next;
-        data.filter((article) => this.matches(article)).forEach((article) => this.put(article));
-        this.say();
-      } catch (error) {
-        if (asked !== this.asked) return;
-        this.say(`News cannot be loaded: ${error.message}. Trying again by itself.`);
-        setTimeout(() => asked === this.asked && this.load(cursor), 5_000);
-      }
+      const { data, next } = await CV.rest.page('news', params);
+      if (filter !== this.filter) return false;
+      this.cursor = next;
+      this.more.hidden = !next;
+      data.filter((article) => this.matches(article)).forEach((article) => this.put(article));
+      return this.shown.size > 0;
     }
 
     hear(article) {
-      if (this.feed.dataset.state === 'loading' || !this.matches(article)) return;
+      if (this.feed.state === 'loading' || !this.matches(article)) return;
       this.put(article);
-      this.say();
+      this.feed.fresh();
     }
 
     /** In order of time, each address once, the newest version of it. */
@@ -109,12 +110,6 @@
         this.shown.delete(last.dataset.url);
         last.remove();
       }
-    }
-
-    say(error) {
-      this.feed.dataset.state = this.shown.size ? 'ready' : error ? 'error' : 'empty';
-      CV.write(this.empty, error || (Object.values(this.filter).some(Boolean) ? 'No article matches. Widen the filters.' : 'No news yet. What each source answers is told beside this.'));
-      this.more.hidden = !this.cursor;
     }
 
     /** Sources to choose from: those that are asked, in their order. */
@@ -135,9 +130,8 @@
       const worker = workers.news;
       const facts = Object.entries((worker && worker.facts) || {}).filter(([, value]) => typeof value === 'string');
       this.offer(facts.map(([name]) => name));
-      this.sources.dataset.state = facts.length ? 'ready' : 'empty';
-      if (worker && !facts.length) CV.write(this.sources.querySelector('.block-empty'), worker.detail || worker.state);
-      this.sources.querySelector('ul').replaceChildren(...facts.map(([name, words]) => {
+      this.sources.answered(facts.length > 0, worker && (worker.detail || worker.state));
+      this.sources.body.querySelector('ul').replaceChildren(...facts.map(([name, words]) => {
         const line = element('li', 'line');
         line.dataset.kind = words.startsWith('ok') ? 'good' : 'waiting';
         line.append(element('i', 'lamp'), element('b', '', name), Object.assign(element('span', 'detail', words), { title: words }));

@@ -27,12 +27,13 @@
       this.place(chart);
     }
 
-    place({ view, series }) {
+    place({ view, series, clock }) {
       // An article is newer than the newest bar at most by a bar; away from it, it is simply out of view.
       const newest = !series || !series.last ? 0 : series.live ? series.last.t + series.step : Infinity;
+      const now = clock(); // a replay does not know yet what comes
       for (const { mark, time } of this.marks) {
         const x = view.x(Math.min(time, newest));
-        const shown = x >= 0 && x <= view.width;
+        const shown = x >= 0 && x <= view.width && time <= now;
         mark.hidden = !shown;
         if (shown) mark.style.transform = `translateX(${Math.round(x)}px)`;
       }

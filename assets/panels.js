@@ -1,11 +1,13 @@
 /*
- * Panels: what surrounds the chart. The markup is components/panels.py; each section gets one CV.Panel here, under its id.
+ * Panels: what surrounds the chart, and the blocks of the other pages. The markup is components/panels.py and components/block.py; each
+ * section gets one CV.Panel here, under its id or its name.
  *
  * The contract of a panel's content, for those who add one (price alerts: id `alerts`, which layout.js already puts into the dock):
  *   - `panel("alerts", "Alerts", about, [...])` among the others in components/panels.py; layout.js finds it, gives it a tab and a menu;
  *   - app.js constructs the content with `this.panels.get('alerts')`, and calls its `show(symbol)` when another symbol is chosen;
  *   - the content fills `panel.body`, puts its own controls into `panel.tools`, and says how it is doing by
  *       panel.load(job)   asks: job() resolves to whether there is anything, and what it throws is shown, and tried again;
+ *       panel.answered(there), panel.failed(error)   the same, of what somebody else has asked for;
  *       panel.set('live' | 'empty' | 'loading', words)   when it knows without asking; words for the empty one: what will appear, and when;
  *       panel.fresh()     whenever something came: its age is told when nothing comes any more;
  *       panel.watch((shown) => …)   to do nothing while nobody looks;
@@ -17,6 +19,7 @@
 
   const RETRY_FIRST = 2_000;
   const RETRY_MOST = 30_000;
+  const EVERY = 500;
   const QUIET = 15_000; // ms without a message after which a panel that has them all the time says so
 
   /** A spreadsheet would run what begins like a formula, and articles are strangers'. */
@@ -27,11 +30,13 @@
 
   class Panel {
     constructor(section) {
-      const find = (selector) => section.querySelector(selector);
+      // A panel may have blocks inside: what is its own lies right below it.
+      const find = (selector) => section.querySelector(`:scope > ${selector}`);
+      const said = find('.panel-said p');
       Object.assign(this, {
-        section, id: section.id, heading: find('h2'), body: find('.panel-body'), tools: find('.panel-tools'), more: find('.panel-more'),
-        folder: find('.panel-fold'), age: find('.panel-age'), said: find('.panel-said p'), retry: find('.panel-retry'), about: find('.panel-about'),
-        steady: 'steady' in section.dataset, state: 'loading', at: performance.now(), old: '', retries: 0,
+        section, id: section.id || section.dataset.block, heading: find('* > h2'), body: find(':is(.panel-body, .scroll)'), tools: find('* > .panel-tools'),
+        more: find('* > .panel-more'), folder: find('* > .panel-fold'), age: find('* > .panel-age'), said, none: said.textContent, retry: find('* > .panel-retry'),
+        about: find('.panel-about'), steady: 'steady' in section.dataset, state: section.dataset.state, job: null, at: performance.now(), old: '', failure: '', retries: 0,
       });
       this.retry.addEventListener('click', () => this.attempt());
     }
@@ -40,11 +45,11 @@
       return this.heading.textContent;
     }
 
-    /** 'loading', 'live', 'empty' or 'error', and the words that stand in for what is not there. */
+    /** 'loading', 'live', 'empty' or 'error', and the words that stand in for what is not there; without them those it came with. */
     set(state, words = '') {
       this.state = state;
-      if (state === 'empty' || state === 'error') CV.write(this.said, words);
-      this.retry.hidden = state !== 'error';
+      if (state === 'empty' || state === 'error') CV.write(this.said, words || this.none);
+      this.retry.hidden = state !== 'error' || !this.job;
       this.tell();
     }
 
@@ -89,18 +94,25 @@
       if (this.state === 'error') this.set('loading');
       try {
         const found = await job();
-        if (job !== this.job) return;
-        this.failure = '';
-        this.retries = 0;
-        this.heard();
-        this.set(found ? 'live' : 'empty', this.nothing);
+        if (job === this.job) this.answered(found, this.nothing);
       } catch (error) {
         if (error.name === 'AbortError' || job !== this.job) return;
-        this.failure = error.message;
-        // What is there stays, and says how old it is.
-        if (this.state !== 'live') this.set('error', `${this.title} cannot be loaded: ${error.message}. Trying again by itself.`);
+        this.failed(error);
         this.timer = setTimeout(() => this.attempt(), Math.min(RETRY_MOST, RETRY_FIRST * 2 ** this.retries++));
       }
+    }
+
+    /** There is something, or nothing, in these words. */
+    answered(found, nothing) {
+      Object.assign(this, { failure: '', retries: 0 });
+      this.heard();
+      this.set(found ? 'live' : 'empty', nothing);
+    }
+
+    /** What is there stays, and says how old it is. */
+    failed(error) {
+      this.failure = error.message;
+      if (this.state !== 'live') this.set('error', `${this.title} cannot be loaded: ${error.message}. Trying again by itself.`);
     }
 
     /** Nothing is asked any more, and what is under way is not waited for. */
@@ -133,8 +145,18 @@
   }
 
   class Panels {
-    constructor(root) {
-      this.all = new Map([...root.querySelectorAll('section.panel')].map((section) => [section.id, new Panel(section)]));
+    constructor(sections) {
+      this.all = new Map([...sections].map((section) => [section.id || section.dataset.block, new Panel(section)]));
+    }
+
+    /** The blocks below `root`. */
+    static of(root) {
+      return new Panels(root.querySelectorAll('[data-block]'));
+    }
+
+    /** Judge them all the time; over `socket`, what is old because of that says so. */
+    watch(socket) {
+      CV.repeat(() => this.judge(socket && socket.state !== 'open' && socket.attempts > 0 ? 'connection lost' : ''), EVERY);
     }
 
     get(id) {

@@ -3,13 +3,14 @@
   'use strict';
   const CV = (window.CV = window.CV || {});
 
-  const NONE = 'No sentiment of this coin yet: it comes with the first articles, and with days of prices.';
   const LATER = 60_000; // ms until the chip is asked for again
 
   class Sentiment {
     constructor(panel, chip, socket, open) {
       Object.assign(this, { panel, chip });
-      this.mood = new CV.Mood(panel.body, socket);
+      const blocks = CV.Panels.of(panel.body);
+      this.mood = new CV.Mood(blocks, socket);
+      blocks.watch(socket);
       chip.addEventListener('click', open);
       panel.watch((shown) => {
         this.shown = shown;
@@ -32,15 +33,9 @@
       if (wanted === this.watched) return;
       this.watched = wanted;
       this.mood.hide();
-      this.panel.rest();
       if (!wanted) return;
-      this.panel.set('loading');
-      let asked = false;
-      this.panel.load(() => {
-        if (asked) return this.mood.load();
-        asked = true;
-        return this.mood.show(CV.format.base(wanted).toLowerCase(), wanted);
-      }, NONE);
+      this.panel.set('live'); // its blocks say for themselves how they are
+      this.mood.show(CV.format.base(wanted).toLowerCase(), wanted);
     }
 
     async ask() {

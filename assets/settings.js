@@ -44,17 +44,19 @@
 
   class Settings {
     constructor(root) {
-      this.block = (name) => root.querySelector(`.block.${name}`);
+      this.panels = CV.Panels.of(root);
       new CV.Status(root.querySelector('.banner'));
       this.appearance();
-      this.load();
+      ['keys', 'logins', 'users'].forEach((name) => (this.panels.get(name).section.hidden = true));
+      this.panels.get('account').load(() => this.load());
+      this.panels.watch();
     }
 
     fill(name, ...children) {
-      const block = this.block(name);
-      block.lastChild.replaceChildren(...children);
-      block.dataset.state = 'ready';
-      block.hidden = false;
+      const panel = this.panels.get(name);
+      panel.body.replaceChildren(...children);
+      panel.set('live');
+      panel.section.hidden = false;
     }
 
     appearance() {
@@ -79,18 +81,13 @@
     }
 
     async load() {
-      ['keys', 'logins', 'users'].forEach((name) => (this.block(name).hidden = true));
-      try {
-        this.me = await CV.rest.get('auth/me');
-      } catch (error) {
-        this.fill('account', element('p', 'settings-text', `Who is logged in cannot be read: ${error.message}.`));
-        return;
-      }
+      this.me = await CV.rest.get('auth/me');
       this.account();
-      if (this.me.access === 'off') return;
+      if (this.me.access === 'off') return true;
       const parts = [this.keys(), this.logins()];
       if (this.me.scopes.includes('admin')) parts.push(this.users());
       await Promise.all(parts);
+      return true;
     }
 
     account() {

@@ -14,10 +14,11 @@
   const early = CV.rest.get('status').catch(() => null);
 
   class Status {
-    /** `heard` gets each answer, too. */
-    constructor(banner, heard) {
+    /** `heard` gets each answer, too, `failed` why there was none. */
+    constructor(banner, heard, failed) {
       this.banner = banner;
       this.heard = heard || (() => {});
+      this.failed = failed || (() => {}); // where there is a connection pill it already tells that the server is away
       this.shown = '';
       const answered = early.then((status) => (status ? this.draw(status) : this.poll()));
       this.first = Promise.race([answered, new Promise((resume) => setTimeout(resume, PATIENCE))]);
@@ -27,8 +28,8 @@
     async poll() {
       try {
         this.draw(await CV.rest.get('status'));
-      } catch {
-        // The connection pill already tells that the server is away.
+      } catch (error) {
+        this.failed(error);
       }
     }
 

@@ -4,7 +4,7 @@
   const CV = (window.CV = window.CV || {});
 
   const AGAIN = 600_000; // ms: an hour more changes little
-  const RETRY = 5_000;
+  const SOON = 5_000; // while there is too little to compare
   const NARROW = matchMedia('(max-width: 760px)');
 
   const element = (tag, className, text) => Object.assign(document.createElement(tag), { className: className || '', textContent: text || '' });
@@ -42,11 +42,11 @@
   }
 
   class Together {
-    constructor(block, board) {
-      this.block = block;
+    constructor(panel, board) {
+      this.panel = panel;
       this.board = board;
-      this.body = block.querySelector('tbody');
-      this.spans = [...block.querySelectorAll('[data-span]')];
+      this.body = panel.body.querySelector('tbody');
+      this.spans = [...panel.section.querySelectorAll('[data-span]')];
       this.spans.forEach((button) => button.addEventListener('click', () => this.choose(Number(button.dataset.span))));
       NARROW.addEventListener('change', () => this.load());
       this.choose(168);
@@ -59,29 +59,29 @@
       this.load();
     }
 
-    async load() {
+    load() {
       clearTimeout(this.later);
       const asked = (this.asked = {});
+      this.panel.load(() => this.ask(asked));
+    }
+
+    async ask(asked) {
+      const traded = () => [...this.board.rows.values()].some(({ volume }) => volume);
+      if (!traded()) await this.board.load();
       const most = NARROW.matches ? 7 : 16;
       const symbols = [...this.board.rows.values()].sort((a, b) => b.volume - a.volume).slice(0, most).map(({ symbol }) => symbol);
       const ask = async (symbol) => {
         const rows = await CV.rest.get('crypto/data', { symbol, interval: '1h', limit: this.hours + 1 });
         return [symbol, new Map(rows.map((one) => [one.window_start, Number(one.close)]))];
       };
-      try {
-        const found = (await Promise.all(symbols.map(ask))).filter(([, closes]) => closes.size > 3);
-        if (asked === this.asked) this.draw(found);
-      } catch {
-        if (asked === this.asked) this.later = setTimeout(() => this.load(), RETRY);
-      }
+      const found = (await Promise.all(symbols.map(ask))).filter(([, closes]) => closes.size > 3);
+      if (asked !== this.asked) return false;
+      if (found.length > 1) this.draw(found);
+      else this.later = setTimeout(() => document.hidden || this.load(), SOON);
+      return found.length > 1;
     }
 
     draw(found) {
-      this.block.dataset.state = found.length > 1 ? 'ready' : 'empty';
-      if (found.length < 2) {
-        this.later = setTimeout(() => document.hidden || this.load(), RETRY);
-        return;
-      }
       // Hours that all of them have, so that the same hour stands beside the same hour.
       const hours = [...found[0][1].keys()].filter((hour) => found.every(([, closes]) => closes.has(hour))).sort();
       const returns = found.map(([, closes]) => hours.slice(1).map((hour, i) => Math.log(closes.get(hour) / closes.get(hours[i]))));

@@ -5,15 +5,19 @@ from typing import Any
 
 from dash import html
 
+from dashboard.components.block import said
 from dashboard.components.header import FIGURES, figures
 from dashboard.components.markup import attrs, button, columns, icon
 from dashboard.components.mood import mood
 
 
-def panel(id_: str, title: str, about: str, children: Sequence[Any], *, steady: bool = False) -> html.Section:
+def panel(
+    id_: str, title: str, about: str, children: Sequence[Any], *, steady: bool = False, past: bool = False
+) -> html.Section:
     """A panel: header, body, what is said instead of it. `about` is its help: what it shows, and where that comes from.
 
     `steady`: messages come all the time while the market is open; when none does, the panel says how old it is.
+    `past`: it plays along in a replay; the others have nothing to say then, and are not there.
     """
     return html.Section(
         [
@@ -34,16 +38,13 @@ def panel(id_: str, title: str, about: str, children: Sequence[Any], *, steady: 
                 className="panel-head",
             ),
             html.Div(children, className="panel-body"),
-            html.Div(
-                [html.P(""), button("Try again now", className="panel-retry", hidden=True)],
-                className="panel-said",
-                role="status",
-            ),
+            said(),
             html.P(about, className="panel-about", hidden=True),
         ],
         id=id_,
         className="panel",
-        **attrs(aria_label=title, data_state="loading", **({"data_steady": ""} if steady else {})),
+        **attrs(aria_label=title, data_state="loading"),
+        **attrs(**{name: "" for name, given in (("data_steady", steady), ("data_past", past)) if given}),
     )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def _tape() -> html.Section:
         "tape", "Trades",
         "Every trade of the exchange, newest first; ▲ a buyer took the offer, ▼ a seller did.",
         [columns(("Price", "Amount", "Time")), html.Div(className="rows")],
-        steady=True,
+        steady=True, past=True,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from dash import html
 
+from dashboard.components.block import block
 from dashboard.components.markup import attrs, button
 from dashboard.components.nav import bar, bottom
 
@@ -37,20 +38,14 @@ def layout() -> html.Main:
                         className="block",
                         **attrs(aria_label="WebSocket"),
                     ),
-                    html.Section(
-                        [
-                            html.H2(
-                                [
-                                    html.Span("Frames"),
-                                    button("Pause", className="plain pause", **attrs(aria_pressed="false")),
-                                    button("Clear", className="plain clear"),
-                                ]
-                            ),
-                            html.Ol(className="frames", tabIndex=0, **attrs(aria_label="Frames, newest first")),
-                            html.P("Nothing yet: connect, and subscribe to something.", className="block-empty"),
-                        ],
-                        className="block frames-block",
-                        **attrs(data_state="empty", aria_label="Frames"),
+                    block(
+                        "frames-block",
+                        "Frames",
+                        html.Ol(className="frames", tabIndex=0, **attrs(aria_label="Frames, newest first")),
+                        button("Pause", className="plain pause", **attrs(aria_pressed="false")),
+                        button("Clear", className="plain clear"),
+                        empty="Nothing yet: connect, and subscribe to something.",
+                        state="empty",
                     ),
                     html.Section(
                         [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dash import html
 
+from dashboard.components.block import block
 from dashboard.components.markup import attrs
 from dashboard.components.nav import bar, bottom
 
@@ -39,23 +40,23 @@ def layout(symbols: Sequence[str]) -> html.Main:
                         role="status",
                         **attrs(data_state="loading"),
                     ),
-                    _block(
-                        "Completeness",
+                    block(
                         "ledger",
+                        "Completeness",
                         html.Table(
                             [html.Caption("Ledger of quality, last 24 hours"), html.Thead(html.Tr(head)), html.Tbody()]
                         ),
-                        "The first hour is counted within half a minute of the first trades.",
+                        empty="The first hour is counted within half a minute of the first trades.",
                     ),
-                    _block(
-                        "Gaps",
+                    block(
                         "gaps",
+                        "Gaps",
                         html.Ul(),
-                        "No gap: every trade that was missed could be fetched again.",
+                        empty="No gap: every trade that was missed could be fetched again.",
                     ),
-                    _block(
-                        "Storage",
+                    block(
                         "storage",
+                        "Storage",
                         html.Table(
                             [
                                 html.Caption("What lies where"),
@@ -70,11 +71,11 @@ def layout(symbols: Sequence[str]) -> html.Main:
                                 html.Tbody(),
                             ]
                         ),
-                        "Nothing is stored yet.",
+                        empty="Nothing is stored yet.",
                     ),
-                    _block("Parts", "parts", html.Ul(), "Nothing has reported yet."),
+                    block("parts", "Parts", html.Ul(), empty="Nothing has reported yet."),
                     # Its fields are made by data.js: Dash inputs would report every change to Dash.
-                    _block("Export", "export", html.Div(className="export-form"), ""),
+                    block("export", "Export", html.Div(className="export-form")),
                 ],
                 className="content",
             ),
@@ -83,12 +84,4 @@ def layout(symbols: Sequence[str]) -> html.Main:
         id="data",
         className="page",
         **attrs(data_symbols=" ".join(symbols)),
-    )
-
-
-def _block(title: str, name: str, body: html.Table | html.Ul | html.Div, empty: str) -> html.Section:
-    return html.Section(
-        [html.H2(title), html.Div(body, className="scroll"), html.P(empty, className="block-empty")],
-        className=f"block {name}",
-        **attrs(data_state="loading", aria_label=title),
     )

@@ -4,10 +4,11 @@ The table is AG Grid, which gridtable.js puts into `markets-slot` once it has fe
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from dash import html
 
+from dashboard.components.block import block
 from dashboard.components.markup import attrs, button, choice
 from dashboard.components.nav import bar, bottom
 
@@ -38,13 +39,12 @@ def layout(symbols: Sequence[str]) -> html.Main:
                         [choice("screen", _SCREENS, "Screen"), html.Div(className="own-screens")],
                         className="filters",
                     ),
-                    _block(
+                    block(
                         "markets-table",
                         "All markets",
                         html.Div(id="markets-slot"),
-                        "",
-                        html.Span("", className="stale", role="status", hidden=True),
                         button("Columns", className="columns-button", hidden=True),
+                        empty="No figures yet: they come with the first candles.",
                     ),
                     html.Div(
                         [html.Div(), button("As at first", className="reset")],
@@ -55,23 +55,28 @@ def layout(symbols: Sequence[str]) -> html.Main:
                     ),
                     html.Div(
                         [
-                            _block("map", "By volume and change, 24 h", html.Div(className="tiles"), "No figures yet."),
+                            block(
+                                "map",
+                                "By volume and change, 24 h",
+                                html.Div(className="tiles"),
+                                empty="No figures yet.",
+                            ),
                             html.Div(
                                 [
-                                    _block("gainers", "Gainers, 24 h", html.Ol(), "Nothing rose."),
-                                    _block("losers", "Losers, 24 h", html.Ol(), "Nothing fell."),
+                                    block("gainers", "Gainers, 24 h", html.Ol(), empty="Nothing rose."),
+                                    block("losers", "Losers, 24 h", html.Ol(), empty="Nothing fell."),
                                 ],
                                 className="movers",
                             ),
                         ],
                         className="map-and-movers",
                     ),
-                    _block(
+                    block(
                         "together",
                         "What moves together",
                         html.Table([html.Caption("Correlation of hourly returns"), html.Tbody()]),
-                        "It takes two symbols and some hours of prices.",
                         choice("span", _SPANS, "Span"),
+                        empty="It takes two symbols and some hours of prices.",
                     ),
                 ],
                 className="content",
@@ -81,16 +86,4 @@ def layout(symbols: Sequence[str]) -> html.Main:
         id="markets",
         className="page",
         **attrs(data_symbols=" ".join(symbols)),
-    )
-
-
-def _block(name: str, title: str, body: html.Table | html.Div | html.Ol, empty: str, *tools: Any) -> html.Section:
-    return html.Section(
-        [
-            html.Div([html.H2(title), *tools], className="block-head") if tools else html.H2(title),
-            html.Div(body, className="scroll"),
-            html.P(empty, className="block-empty"),
-        ],
-        className=f"block {name}",
-        **attrs(data_state="loading", aria_label=title),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dash import html
 
+from dashboard.components.block import block
 from dashboard.components.markup import attrs, button, choice
 from dashboard.components.mood import after, mood
 from dashboard.components.nav import bar, bottom
@@ -30,29 +31,19 @@ def layout(symbols: Sequence[str]) -> html.Main:
                     ),
                     html.Div(
                         [
-                            html.Section(
+                            block(
+                                "feed",
+                                "Articles",
                                 [
-                                    html.H2("Articles"),
-                                    html.Div(html.Ul(className="articles"), className="scroll"),
-                                    html.P("", className="block-empty"),
+                                    html.Ul(className="articles"),
                                     button("Older articles", className="older", hidden=True),
                                 ],
-                                className="block feed",
-                                **attrs(data_state="loading", aria_label="Articles"),
                             ),
                             html.Div(
                                 [
                                     *mood(spans=True),
                                     after(),
-                                    html.Section(
-                                        [
-                                            html.H2("Sources"),
-                                            html.Div(html.Ul(), className="scroll"),
-                                            html.P("No source is switched on.", className="block-empty"),
-                                        ],
-                                        className="block sources",
-                                        **attrs(data_state="loading", aria_label="Sources"),
-                                    ),
+                                    block("sources", "Sources", html.Ul(), empty="No source is switched on."),
                                 ],
                                 className="aside",
                             ),

@@ -2,7 +2,7 @@
 
 from dash import html
 
-from dashboard.components.markup import attrs
+from dashboard.components.block import block
 from dashboard.components.nav import bar, bottom
 
 
@@ -14,11 +14,11 @@ def layout() -> html.Main:
             bar("/settings", "Settings"),
             html.Div(
                 [
-                    _block("Appearance", "appearance"),
-                    _block("Account", "account"),
-                    _block("API keys", "keys"),
-                    _block("Logged in at", "logins"),
-                    _block("Users", "users"),
+                    block("appearance", "Appearance", None),
+                    block("account", "Account", None),
+                    block("keys", "API keys", None),
+                    block("logins", "Logged in at", None),
+                    block("users", "Users", None),
                 ],
                 className="content",
             ),
@@ -26,12 +26,4 @@ def layout() -> html.Main:
         ],
         id="settings",
         className="page",
-    )
-
-
-def _block(title: str, name: str) -> html.Section:
-    return html.Section(
-        [html.H2(title), html.Div(className="scroll")],
-        className=f"block {name}",
-        **attrs(aria_label=title, data_state="loading"),
     )

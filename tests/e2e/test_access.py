@@ -70,7 +70,7 @@ def test_in_and_out(visitor: Terminal) -> None:
     assert visitor.text("#header .user") == "ann"
     visitor.page.click("#header .user")
     visitor.page.click("#menu >> text=Settings")
-    visitor.page.wait_for_selector("#settings .users[data-state=ready]")
+    visitor.page.wait_for_selector("#settings .users[data-state=live]")
     assert "ann" in visitor.text("#settings .account")
     assert visitor.page.locator("#settings .logins .line").count() == 1
     visitor.page.fill("#settings .keys [placeholder]", "nightly")
@@ -113,7 +113,7 @@ def test_settings_without_access(stack: Stack, terminal: Terminal) -> None:
     assert terminal.value("document.documentElement.dataset.theme") == "light"
     assert terminal.value("getComputedStyle(document.documentElement).getPropertyValue('--up')") != before
     terminal.page.reload()
-    terminal.page.wait_for_selector("#settings .account[data-state=ready]")
+    terminal.page.wait_for_selector("#settings .account[data-state=live]")
     assert terminal.page.get_by_label("Theme").input_value() == "light"
     assert terminal.page.get_by_label("Rising and falling").input_value() == "blue"
     terminal.page.get_by_label("Rising and falling").select_option("")

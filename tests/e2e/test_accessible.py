@@ -18,7 +18,7 @@ PAGES = {
     "/news": "#news .article",
     "/data": "#data .parts .line",
     "/console": "#console select option",
-    "/settings": "#settings .account[data-state=ready]",
+    "/settings": "#settings .account[data-state=live]",
 }
 
 

@@ -30,7 +30,7 @@ def test_the_ledger_and_the_parts(stack: Stack, terminal: Terminal) -> None:
 
 def test_what_lies_where_and_who_is_behind(stack: Stack, terminal: Terminal) -> None:
     terminal.page.goto(stack.url + "/data")
-    terminal.page.wait_for_selector("#data .storage[data-state=ready] tbody tr")
+    terminal.page.wait_for_selector("#data .storage[data-state=live] tbody tr")
     shown = terminal.page.locator("#data .storage tbody tr").all_inner_texts()
     stored = {(one["dataset"], one["tier"]) for one in stack.api("quality/storage")}
     assert {("candles", "hot"), ("trades", "hot")} <= stored and len(shown) == len(stored)

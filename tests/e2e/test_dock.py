@@ -155,7 +155,7 @@ def test_sentiment_of_the_coin(stack: Stack, terminal: Terminal) -> None:
     gauge = stack.api("sentiment/gauge", symbol="btc")
     assert abs(int(terminal.text("#mood-chip b")) - gauge["value"]) < 5
     page.click("#mood-chip")
-    page.wait_for_selector("#sentiment .dial[data-state=ready]")
+    page.wait_for_selector("#sentiment .dial[data-state=live]")
     assert terminal.text("#sentiment .dial strong") == terminal.text("#mood-chip b")
 
 

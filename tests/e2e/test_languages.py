@@ -42,7 +42,7 @@ def test_nothing_is_left_in_english(french: Terminal) -> None:
     left = set(french.value("CV.texts.missing()"))
     for path, done in {
         "news": "#news .articles .article", "data": "#data .summary:not([data-state=loading])",
-        "markets": "#markets .ag-row", "settings": "#settings .appearance[data-state=ready]",
+        "markets": "#markets .ag-row", "settings": "#settings .appearance[data-state=live]",
     }.items():  # fmt: skip
         page.goto(f"{french.url}/{path}")
         page.wait_for_selector(done)

@@ -165,7 +165,7 @@ def test_columns_are_chosen_and_kept(markets: Terminal) -> None:
 
 def test_movers_map_and_what_moves_together(markets: Terminal) -> None:
     page = markets.page
-    page.wait_for_selector("#markets .map[data-state=ready] .tile")
+    page.wait_for_selector("#markets .map[data-state=live] .tile")
     box = page.locator("#markets .tiles").bounding_box()
     tiles = [tile.bounding_box() for tile in page.locator("#markets .tile").all()]
     assert box is not None
@@ -173,10 +173,10 @@ def test_movers_map_and_what_moves_together(markets: Terminal) -> None:
     assert covered == pytest.approx(box["width"] * box["height"], rel=0.02)
     moved = page.locator("#markets .movers .change").all_inner_texts()
     assert len(moved) == len(tiles) and all(re.match(r"▲ \+|▼ −", text) for text in moved)
-    page.wait_for_selector("#markets .together[data-state=ready] td.alike")
+    page.wait_for_selector("#markets .together[data-state=live] td.alike")
     page.click("#markets [data-span='24']")
     page.wait_for_selector("#markets [data-span='24'][aria-pressed=true]")
-    page.wait_for_selector("#markets .together[data-state=ready] td.alike")
+    page.wait_for_selector("#markets .together[data-state=live] td.alike")
     matrix = [
         [float(text.replace("−", "-")) for text in row.locator("td.alike").all_inner_texts()]
         for row in page.locator("#markets .together tr:has(td.alike)").all()

@@ -43,7 +43,7 @@ def test_filters(news: Terminal) -> None:
     news.page.wait_for_selector("#news .article >> text=funds drained")
     news.page.fill("#news .filters input", "surges")
     news.page.wait_for_selector("#news .feed[data-state=empty]")
-    assert news.text("#news .feed .block-empty") == "No article matches. Widen the filters."
+    assert news.text("#news .feed .panel-said p") == "No article matches. Widen the filters."
     news.page.click("#news [data-mood='']")
     news.page.click("#news [data-coin='']")
     news.until("document.querySelectorAll('#news .article').length === 1")
@@ -84,16 +84,16 @@ def test_a_new_article_appears_by_itself(feed: Feed, news: Terminal) -> None:
 
 
 def test_mood_and_what_came_after(news: Terminal) -> None:
-    news.page.wait_for_selector("#news .dial[data-state=ready] .needle", state="attached")
+    news.page.wait_for_selector("#news .dial[data-state=live] .needle", state="attached")
     value = int(news.text("#news .dial .figure strong"))
     assert 0 <= value <= 100
     assert {"volatility", "volume"} <= set(news.page.locator("#news .dial .part span").all_text_contents())
-    news.page.wait_for_selector("#news .mood-series[data-state=ready] rect", state="attached")
+    news.page.wait_for_selector("#news .mood-series[data-state=live] rect", state="attached")
     assert "articles" in news.text("#news .mood-series .legend")
-    news.page.wait_for_selector("#news .after[data-state=ready] td")
+    news.page.wait_for_selector("#news .after[data-state=live] td")
     assert news.page.locator("#news .after tbody tr").count() == 3
     news.page.click("#news [data-days='30']")
-    news.page.wait_for_selector("#news .mood-series[data-state=ready] rect", state="attached")
+    news.page.wait_for_selector("#news .mood-series[data-state=live] rect", state="attached")
     assert news.value("CV.page.mood.interval") == "4h"
     news.page.click("#news [data-coin=eth]")
     news.until("document.querySelector('#news .of-price').textContent === 'ETH/USDT close'")

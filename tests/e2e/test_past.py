@@ -1,6 +1,7 @@
 """Going to a date and coming back, and the past played again."""
 
 import itertools
+import json
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -30,6 +31,16 @@ def _agree(shown: list[list[Any]], stored: dict[int, list[float]]) -> None:
     """Each candle is the stored one, and none is left out between them."""
     assert [[t, *stored[int(t)]] for t, *_ in shown] == shown
     assert {b[0] - a[0] for a, b in itertools.pairwise(shown)} == {MINUTE}
+
+
+def _told(stack: Stack, terminal: Terminal, clock: int) -> None:
+    """The tape shows the trades that are stored up to the replay's clock, and none after it."""
+    until = datetime.fromtimestamp(clock / 1000, UTC).isoformat()
+    rows = stack.api("crypto/trades", symbol="BTC/USDT", limit=120, end_time=until, order="desc")
+    terminal.page.wait_for_selector("#tape[data-state=live]" if rows else "#tape[data-state=empty]")
+    terminal.until(f"CV.app.tape.upTo === {clock}")
+    ids = json.dumps([row["trade_id"] for row in rows], separators=(",", ":"))
+    terminal.until(f"JSON.stringify(CV.app.tape.trades.map(({{ id }}) => id)) === '{ids}'")
 
 
 def test_a_date_and_back_to_now(stack: Stack, terminal: Terminal) -> None:
@@ -84,6 +95,7 @@ def test_replay(stack: Stack, terminal: Terminal) -> None:
     assert terminal.value("CV.app.series.last.t") == begun - MINUTE
     assert not page.is_visible("#book")
     assert not page.is_visible("#price")
+    _told(stack, terminal, begun)
     page.select_option("#replay select", "100")
     page.click("#replay .play")
     terminal.until(f"CV.app.series.last.t >= {begun + 5 * MINUTE}")
@@ -93,6 +105,7 @@ def test_replay(stack: Stack, terminal: Terminal) -> None:
     _agree(terminal.value(SHOWN), _stored(stack, "BTC/USDT"))
     page.click("#replay .step")
     terminal.until(f"CV.app.replay.clock === {clock - clock % MINUTE + MINUTE}")
+    _told(stack, terminal, clock - clock % MINUTE + MINUTE)
     # In another timeframe it goes on from the same moment; the window that has begun is there as far as it has got.
     page.keyboard.press("3")
     terminal.ready()
@@ -104,6 +117,7 @@ def test_replay(stack: Stack, terminal: Terminal) -> None:
     assert terminal.value("CV.app.replay.clock") == begun
     page.click("#replay .leave")
     page.wait_for_selector("#book")
+    page.wait_for_selector("#tape[data-state=live] .trade:visible")
     terminal.until("CV.app.series.last.t + 300000 > CV.app.socket.now() - 5000")
     assert "replay" not in page.url
 
