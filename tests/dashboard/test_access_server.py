@@ -3,14 +3,11 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 from dashboard.app import create_app
 from dashboard.services import services
@@ -21,8 +18,8 @@ from pipeline.live_messages import trade_data
 from pipeline.settings import Settings
 from pipeline.store.write import Store
 from tests.dashboard.conftest import candle, trade
-from tests.dashboard.people import PASSWORD, SECRET, People, bearer
-from tests.stack import Program, eventually, free_port
+from tests.dashboard.people import PASSWORD, SECRET, People, Server, ask, bearer, closed
+from tests.stack import eventually
 
 
 @pytest.mark.parametrize(
@@ -56,30 +53,6 @@ def test_secrets_are_in_no_text(settings: Callable[..., Settings]) -> None:
     assert "m" * 40 not in repr(made)
 
 
-class Server:
-    def __init__(self, settings: Settings, folder: Path, name: str, **environment: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.program = Program(
-            "web", "--port", str(self.port), log=folder / f"{name}.log",
-            CRYPTOVIZ_REDIS_URL=settings.redis_url, CRYPTOVIZ_DATABASE_URL=settings.database_url,
-            CRYPTOVIZ_ACCESS="on", CRYPTOVIZ_SECRET_KEY=SECRET, CRYPTOVIZ_RATE_LIMIT="100", **environment,
-        )  # fmt: skip
-        assert eventually(self._answers), self.program.log.read_text()
-
-    def _answers(self) -> bool:
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/health").status_code == 200
-        return False
-
-    def connect(self, **options: Any) -> ClientConnection:
-        return connect(f"ws://127.0.0.1:{self.port}/ws/crypto", **options)
-
-    def stop(self) -> str:
-        assert self.program.stop(10) == 0
-        return self.program.log.read_text()
-
-
 @pytest.fixture
 def served(settings: Callable[..., Settings], people: People, tmp_path: Path) -> Iterator[Server]:
     server = Server(settings(), tmp_path, "web", CRYPTOVIZ_WS_ORIGINS="https://friend.example")
@@ -88,19 +61,6 @@ def served(settings: Callable[..., Settings], people: People, tmp_path: Path) ->
     assert "Traceback" not in said
     for secret in (SECRET, PASSWORD, "cvk_", "eyJ"):
         assert secret not in said
-
-
-def ask(ws: ClientConnection, **request: Any) -> dict[str, Any]:
-    ws.send(json.dumps(request))
-    return dict(json.loads(ws.recv(5)))
-
-
-def closed(ws: ClientConnection, within: float = 5) -> int:
-    end = time.monotonic() + within
-    with suppress(ConnectionClosed):
-        while True:
-            ws.recv(max(0.1, end - time.monotonic()))
-    return ws.close_code or 0
 
 
 def test_the_socket_knows_who_listens(served: Server, people: People, live: LivePublisher) -> None:

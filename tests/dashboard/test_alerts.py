@@ -19,9 +19,7 @@ from pipeline.settings import Settings
 from pipeline.store.alerts import MOST, Alerts
 from pipeline.store.session import Session
 from tests.dashboard.conftest import NOON
-from tests.dashboard.test_access import SECRET, People, Server, ask, bearer, closed, people
-
-__all__ = ["people"]  # a fixture
+from tests.dashboard.people import SECRET, People, Server, ask, bearer, closed
 
 ALERTS = "/api/v1/alerts"
 JSON: Any = {"content_type": "application/json"}

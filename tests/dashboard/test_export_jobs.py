@@ -15,10 +15,8 @@ from dashboard.jobs import Job
 from dashboard.services import services
 from pipeline.store.write import Store
 from tests.dashboard.conftest import candle
-from tests.dashboard.test_access import People, bearer, guarded, people
+from tests.dashboard.people import People, bearer
 from tests.stack import eventually
-
-__all__ = ["guarded", "people"]  # fixtures
 
 JOBS = "/api/v1/export/jobs"
 CANDLES = {"dataset": "candles", "symbols": ["btc-usdt"]}

@@ -30,10 +30,8 @@ from pipeline.model import Market, Ticker
 from pipeline.settings import Settings
 from pipeline.store.write import Store
 from tests.dashboard.conftest import NOON, candle, trade
-from tests.dashboard.test_access import PASSWORD, SECRET, People, bearer, people
+from tests.dashboard.people import PASSWORD, SECRET, People, bearer
 from tests.tools import REPOSITORY
-
-__all__ = ["people"]  # a fixture
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 

@@ -12,8 +12,8 @@ from pipeline.live import LivePublisher, channel
 from pipeline.live_messages import trade_data
 from pipeline.settings import Settings
 from pipeline.store.write import Store
-from tests.dashboard.conftest import candle, live, store, trade
-from tests.dashboard.test_access import PASSWORD, People, Server, people
+from tests.dashboard.conftest import candle, live, people, store, trade
+from tests.dashboard.people import PASSWORD, People, Server
 from tests.deploy.front import Front, nginx, secrets
 
 __all__ = ["live", "people", "store"]  # fixtures

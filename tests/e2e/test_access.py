@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from pipeline.store.session import Session
 from pipeline.store.users import Users
 from tests.browser import DESKTOP, Terminal
-from tests.dashboard.test_access import HASH, PASSWORD, SECRET
+from tests.dashboard.people import HASH, PASSWORD, SECRET
 from tests.e2e.conftest import Stack
 from tests.stack import Program, eventually, free_port
 
