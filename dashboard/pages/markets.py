@@ -20,7 +20,7 @@ _SCREENS: Final = (
     ("down", "Losers", "Lower than 24 hours ago"),
     ("oversold", "RSI < 30", "Oversold by the hour"),
     ("overbought", "RSI > 70", "Overbought by the hour"),
-    ("good", "Good mood", "News sound good"),
+    ("good", "Good news", "News sound good"),
 )
 #: Hours.
 _SPANS: Final = (("24", "1d", "1 day"), ("168", "7d", "7 days"), ("720", "30d", "30 days"))
