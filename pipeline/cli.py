@@ -101,7 +101,7 @@ def indicators() -> None:
 @app.command()
 def news() -> None:
     """Worker: news sources → bus."""
-    _work("news", "pipeline.workers.news")
+    _work("news", "pipeline.workers.news", leisurely=True)
 
 
 @app.command()
@@ -127,7 +127,7 @@ def keeper() -> None:
     """Worker: keeps history whole, at leisure."""
     # Before anything heavy is imported: what others do at the same time is more urgent.
     os.nice(10)
-    _work("keeper", "pipeline.workers.keeper")
+    _work("keeper", "pipeline.workers.keeper", leisurely=True)
 
 
 @app.command()
@@ -319,7 +319,7 @@ def stopped_by_signals() -> threading.Event:
     return stop
 
 
-def _work(name: str, module: str, **overrides: object) -> None:
+def _work(name: str, module: str, *, leisurely: bool = False, **overrides: object) -> None:
     # Imports make hundreds of thousands of objects that never go: looking through them while they grow is a tenth of the start.
     gc.disable()
     settings = load(**overrides)
@@ -332,10 +332,12 @@ def _work(name: str, module: str, **overrides: object) -> None:
         exposition.serve(settings)
     stop = stopped_by_signals()
     worker = importlib.import_module(module)
-    # Nor afterwards: messages hold no cycles, and a look a hundred times a second took the collector a fifth of its time (py-spy,
-    # 60 000 trades/s).
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    if not leisurely:
+        # Nor afterwards: messages hold no cycles, and a look a hundred times a second took the collector a fifth of its time (py-spy,
+        # 60 000 trades/s). Who asks others over HTTP has no such hurry, and each answer of httpx leaves a ring of objects behind (the
+        # soak: 10 MiB in half an hour).
+        gc.set_threshold(50_000, 20, 50)
     gc.enable()
     worker.run(settings, stop)
 
