@@ -134,8 +134,6 @@
       else if (NARROW.matches) this.api.setColumnsVisible(this.columns().map(({ id }) => id).filter((id) => !FIRST.includes(id)), false);
       ['columnVisible', 'columnMoved', 'columnResized', 'sortChanged'].forEach((name) => this.api.addEventListener(name, () => this.keep()));
       ['filterChanged', 'sortChanged', 'modelUpdated'].forEach((name) => this.api.addEventListener(name, () => this.listeners.forEach((listener) => listener(this))));
-      // Rows may reach it only now, as they were when it was asked for; of a quiet market nothing else would come.
-      this.api.addEventListener('firstDataRendered', () => this.move(null));
       this.slot.dataset.state = 'ready';
       setInterval(() => this.settle(), SETTLE);
       this.move(null);
