@@ -16,6 +16,8 @@ from pipeline.live import PREFIX, LivePublisher, channel, unpack
 _EVERY: Final = 0.25
 #: Share of our time that pictures of unfinished bars may take; past it they come less often, and closed bars never wait for them.
 _SHARE: Final = 0.2
+#: Seconds that the rest of a message may take once it has begun to come.
+_REST: Final = 1.0
 #: Seconds after which a lost connection is tried again.
 _AGAIN: Final = 1.0
 
@@ -79,7 +81,12 @@ class Forming:
             self._at = time.monotonic() + _AGAIN
 
     def _hear(self) -> None:
-        while (message := self._listening.get_message(timeout=0)) is not None:
+        # Asked with a time-out of 0, redis-py takes a message that has come halfway for an error, and the connection for lost: with 28
+        # symbols that was each second (found in the logs of the soak).
+        while self._listening.connection.can_read():
+            message = self._listening.get_message(timeout=_REST)
+            if message is None:
+                continue
             payload = unpack(message["data"])
             if payload.forming:
                 self._waiting[message["channel"].decode()] = payload.messages[-1]
