@@ -101,6 +101,12 @@ def whole(spans: list[Span]) -> list[tuple[Span, ...]]:
 
 
 @pytest.mark.timeout(180)
+def closed(spans: list[Span]) -> bool:
+    """Whether the bridge went on with the trace of a candle that closed."""
+    candles = {span.id for span in spans if span.name == "candles"}
+    return any(span.name == "bridge" and span.parent in candles for span in spans)
+
+
 def test_one_trace_from_the_trade_to_the_socket(
     receiver: Receiver, kafka_brokers: str, redis_url: str, database_url: str, tmp_path: Path
 ) -> None:
@@ -134,8 +140,7 @@ def test_one_trace_from_the_trade_to_the_socket(
             f"cryptoviz-{name}" for name in ("collector", "candles", "writer", "bridge", "web")
         ]
         # A candle that closes goes on with the trace of the trade or ticker that closed it.
-        candles = {span.id for span in receiver.spans if span.name == "candles"}
-        assert eventually(lambda: any(s.name == "bridge" and s.parent in candles for s in list(receiver.spans)), 60)
+        assert eventually(lambda: closed(list(receiver.spans)), 60, every=0.5), said()
         assert eventually(lambda: any(s.name == "GET /ready" and not s.parent for s in list(receiver.spans)), 10)
     finally:
         for program in programs:

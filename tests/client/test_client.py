@@ -111,7 +111,11 @@ class Line:
             while True:
                 near, _ = self._listener.accept()
                 self._whole.wait(20)
-                far = socket.create_connection(("127.0.0.1", self._to))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._to))
+                except OSError:
+                    near.close()
+                    raise
                 with self._lock:
                     self._open += [near, far]
                 for one, other in ((near, far), (far, near)):
