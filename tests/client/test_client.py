@@ -37,6 +37,14 @@ def collected() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def collected_at_last() -> Iterator[None]:
+    """What a line's threads still held when its test ended."""
+    yield
+    time.sleep(0.2)
+    gc.collect()
+
+
 def at(n: int) -> datetime:
     return datetime.fromtimestamp((NOON + n * 60_000) / 1000, UTC)
 

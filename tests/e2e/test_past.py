@@ -122,6 +122,16 @@ def test_replay(stack: Stack, terminal: Terminal) -> None:
     assert "replay" not in page.url
 
 
+def test_on_a_phone_the_way_back_is_in_sight(stack: Stack, phone: Terminal) -> None:
+    begun = datetime.fromtimestamp(time.time() // 60 * 60 - 600, UTC)
+    phone.open(f"/t/BTC-USDT?replay={begun:%Y-%m-%dT%H:%M}:00.000Z")
+    for selector in ("#replay .play", "#replay input", "#replay output", "#replay .leave", "#tape"):
+        box = phone.page.locator(selector).bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390, selector
+    phone.page.click("#replay .leave")
+    phone.until("!CV.app.replay")
+
+
 def test_a_range_with_another_symbol_beside_it(stack: Stack, terminal: Terminal) -> None:
     begun = int(time.time() // 60 - 60) * MINUTE
     until = begun + 3 * MINUTE
