@@ -61,18 +61,14 @@
     }
 
     load() {
-      clearTimeout(this.soon);
-      const ask = async () => {
-        const whole = await this.board.load();
+      this.panel.load(async () => {
+        const [whole] = await Promise.all([this.board.load(), this.open()]);
         clearTimeout(this.soon);
         if (!whole) this.soon = setTimeout(() => document.hidden || this.load(), SOON);
-      };
-      this.panel.load(async () => {
-        await Promise.all([this.open(), ask()]);
         return true;
       });
       this.drawn.forEach((one) => one.panel.load(async () => {
-        await ask();
+        await this.board.load();
         return one.draw();
       }));
     }

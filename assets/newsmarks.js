@@ -27,10 +27,10 @@
       this.place(chart);
     }
 
-    place({ view, series, clock }) {
+    place({ view, series }) {
       // An article is newer than the newest bar at most by a bar; away from it, it is simply out of view.
       const newest = !series || !series.last ? 0 : series.live ? series.last.t + series.step : Infinity;
-      const now = clock(); // a replay does not know yet what comes
+      const now = series && series.replay ? series.replay.clock : Infinity; // a replay does not know yet what comes
       for (const { mark, time } of this.marks) {
         const x = view.x(Math.min(time, newest));
         const shown = x >= 0 && x <= view.width && time <= now;

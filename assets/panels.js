@@ -48,6 +48,7 @@
     /** 'loading', 'live', 'empty' or 'error', and the words that stand in for what is not there; without them those it came with. */
     set(state, words = '') {
       this.state = state;
+      if (state === 'loading') this.failure = ''; // it was of another question
       if (state === 'empty' || state === 'error') CV.write(this.said, words || this.none);
       this.retry.hidden = state !== 'error' || !this.job;
       this.tell();
@@ -84,7 +85,7 @@
 
     /** Ask by `job`, and again until it is answered. `job()` resolves to whether there is anything; a later call takes the place of this one. */
     load(job, empty) {
-      Object.assign(this, { job, nothing: empty, retries: 0, failure: '' });
+      Object.assign(this, { job, nothing: empty, retries: 0 });
       return this.attempt();
     }
 

@@ -1,6 +1,7 @@
 """The web application over real servers, with a little market in them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -72,15 +73,23 @@ def live(redis_url: str) -> Iterator[LivePublisher]:
     client.close()
 
 
-@pytest.fixture
-def web(settings: Callable[..., Settings], store: Store) -> Iterator[FlaskClient]:
-    """A client of the application; the database is migrated and empty."""
-    server = create_app(settings())
+@contextmanager
+def application(settings: Settings) -> Iterator[FlaskClient]:
+    server = create_app(settings)
     with server.test_client() as client:
         yield client
     mine = services(server)
     mine.redis.close()
     mine.reader.close()
+    if mine.access is not None:
+        mine.access.authority.close()
+
+
+@pytest.fixture
+def web(settings: Callable[..., Settings], store: Store) -> Iterator[FlaskClient]:
+    """A client of the application; the database is migrated and empty."""
+    with application(settings()) as client:
+        yield client
 
 
 @pytest.fixture
@@ -92,11 +101,5 @@ def people(store: Store, database_url: str) -> Iterator[People]:
 
 @pytest.fixture
 def guarded(settings: Callable[..., Settings], people: People) -> Iterator[FlaskClient]:
-    server = create_app(settings(access="on", secret_key=SECRET, metrics_token="m" * 40, rate_limit=100))
-    with server.test_client(use_cookies=True) as client:
+    with application(settings(access="on", secret_key=SECRET, metrics_token="m" * 40, rate_limit=100)) as client:
         yield client
-    mine = services(server)
-    mine.redis.close()
-    mine.reader.close()
-    assert mine.access is not None
-    mine.access.authority.close()

@@ -10,15 +10,13 @@ import pytest
 import redis
 from flask.testing import FlaskClient
 
-from dashboard.app import create_app
-from dashboard.services import services
 from pipeline.alerting.changes import generation
 from pipeline.alerting.rules import Firing, Rule
 from pipeline.live import LivePublisher, LiveReader, channel
 from pipeline.settings import Settings
 from pipeline.store.alerts import MOST, Alerts
 from pipeline.store.session import Session
-from tests.dashboard.conftest import NOON
+from tests.dashboard.conftest import NOON, application
 from tests.dashboard.people import SECRET, People, Server, ask, bearer, closed
 
 ALERTS = "/api/v1/alerts"
@@ -28,14 +26,8 @@ PRICE: dict[str, Any] = {"symbol": "BTC/USDT", "kind": "price", "direction": "ab
 
 @pytest.fixture
 def guarded(settings: Callable[..., Settings], people: People) -> Iterator[FlaskClient]:
-    server = create_app(settings(access="on", secret_key=SECRET, rate_limit=10_000))
-    with server.test_client() as client:
+    with application(settings(access="on", secret_key=SECRET, rate_limit=10_000)) as client:
         yield client
-    mine = services(server)
-    mine.redis.close()
-    mine.reader.close()
-    assert mine.access is not None
-    mine.access.authority.close()
 
 
 def _fire(people: People, count: int) -> None:

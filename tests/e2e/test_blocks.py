@@ -80,3 +80,12 @@ def test_nothing_yet(terminal: Terminal) -> None:
         page.wait_for_selector(f"[data-block={name}][data-state=empty]")
         assert terminal.text(f"[data-block={name}] .panel-said p")
         assert not page.is_visible(f"[data-block={name}] .scroll")
+
+
+def test_it_stays_old_while_it_is_asked_again(terminal: Terminal) -> None:
+    terminal.open("/t/BTC-USDT")
+    told = terminal.value(
+        "(() => { const panel = CV.app.panels.get('statistics'); panel.set('live'); panel.failed(new Error('the disk is full'));"
+        " panel.load(() => new Promise(() => {})); panel.judge(''); return panel.age.textContent; })()"
+    )
+    assert told.endswith("cannot be refreshed: the disk is full")

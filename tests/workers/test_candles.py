@@ -1,8 +1,7 @@
 """The candles worker over an end in the middle of a batch."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -17,22 +16,10 @@ from pipeline.wire import read, trade_record
 from pipeline.workers import candles
 from tests.stack import eventually
 from tests.workers.refusing import Refusing
+from tests.workers.running import running
 
 MINUTE = 60_000
 EACH = 20
-
-
-@contextmanager
-def worker(settings: Settings) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=candles.run, args=(settings, stop))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 def test_an_end_in_the_middle_of_a_batch_loses_nothing(
@@ -66,11 +53,11 @@ def test_an_end_in_the_middle_of_a_batch_loses_nothing(
     ]
     refusing.set()
     bus.publish(TRADES, [trade_record(trade) for trade in trades])
-    with worker(made):
+    with running(candles.run, made):
         assert refused.wait(30)
     assert closed() == 0
     refusing.clear()
-    with worker(made):
+    with running(candles.run, made):
         assert eventually(lambda: closed() >= 3, 30)
     published.close()
     bus.close()

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from decimal import Decimal
 
 import pytest
@@ -24,6 +24,7 @@ from pipeline.workers import indicators
 from tests.indicators.market import walk
 from tests.stack import eventually
 from tests.workers.refusing import Refusing
+from tests.workers.running import running
 
 STEP = 60_000
 
@@ -52,17 +53,8 @@ class Bench:
         self.seen: dict[tuple[str, int], Indicator] = {}
         self.count = 0
 
-    @contextmanager
-    def worker(self) -> Iterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=indicators.run, args=(self.settings, stop))
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(30)
-            assert not thread.is_alive()
+    def worker(self) -> AbstractContextManager[None]:
+        return running(indicators.run, self.settings)
 
     def give(self, candles: list[Candle]) -> None:
         self.bus.publish(bars("1m"), [bar_record(c) for c in candles])
