@@ -4,13 +4,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from pipeline.metrics import Timer
 from pipeline.store.engine import dsn
+
+#: What is counted and tidied in the background takes one core at most: PostgreSQL would use them all, and the writer wait.
+_OPTIONS: Final = "-c timezone=UTC -c max_parallel_workers_per_gather=0"
 
 
 class Session:
@@ -26,7 +29,7 @@ class Session:
         """A cursor; durable when left without an exception. One at a time: threads queue."""
         with self._lock:
             if self._connection is None or self._connection.closed:
-                self._connection = psycopg2.connect(self._dsn, connect_timeout=5, options="-c timezone=UTC")
+                self._connection = psycopg2.connect(self._dsn, connect_timeout=5, options=_OPTIONS)
             connection = self._connection
             try:
                 with Timer("transaction"), connection, connection.cursor() as cursor:

@@ -1,7 +1,7 @@
 """The ledger: what it counts, against trades of which we know what is missing."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 import redis
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.app import create_app
@@ -24,7 +24,7 @@ from pipeline.store.checks import Check, Checks
 from pipeline.store.engine import dsn
 from pipeline.store.gaps import Gaps
 from pipeline.store.quality import Ledger, percentile
-from pipeline.store.session import Session, ms
+from pipeline.store.session import Session, at, ms
 from pipeline.store.write import Store
 from tests.keeping.conftest import rows
 
@@ -100,6 +100,69 @@ def test_a_restart_counts_the_hours_it_was_not_there_for(
     assert [row[2] for row in counted(ready)] == [10]
     Keeping(Ledger(session), client, "BINANCE").look(["BTC/USDT"])
     assert counted(ready) == [(-5, 15, 15, 0), (-3, 5, 5, 0)]
+
+
+def test_of_an_hour_that_goes_on_only_what_is_new_is_read(
+    store: Store, keeping: Keeping, session: Session, ready: Settings
+) -> None:
+    def read() -> int:
+        with session.transaction() as cursor:
+            cursor.execute("ANALYZE trades; SELECT pg_stat_force_next_flush()")
+        return int(rows(ready, "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_user_tables")[0][0])
+
+    def there(numbers: Iterable[int], repaired: bool = False) -> list[Trade]:
+        return [trade(n, NOW - HOUR + n * 500, repaired) for n in numbers]
+
+    store.write(there(n for n in range(6000) if n != 7), [])
+    keeping.look(["BTC/USDT"])
+    assert counted(ready) == [(-1, 6000, 5999, 0)]
+    store.write(there(range(6000, 6010)), [])
+    before = read()
+    keeping.look(["BTC/USDT"])
+    assert read() - before < 1000
+    assert counted(ready) == [(-1, 6010, 6009, 0)]
+    # A repair in what was counted long ago.
+    store.write(there([7], repaired=True), [])
+    keeping.look(["BTC/USDT"])
+    assert counted(ready) == [(-1, 6010, 6010, 1)]
+
+
+def test_an_hour_that_is_over_is_counted_from_its_beginning(
+    store: Store, keeping: Keeping, session: Session, ready: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime):
+        at = 0
+
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.fromtimestamp(cls.at / 1000, tz)
+
+    monkeypatch.setattr("pipeline.keeping.ledger.datetime", Clock)
+    Clock.at = NOW + HOUR // 2
+    store.write([trade(n, NOW + n * 5000) for n in range(300)], [])
+    keeping.look(["BTC/USDT"])
+    with session.transaction() as cursor:
+        cursor.execute("DELETE FROM trades WHERE trade_id = '20'")
+    for minutes, stored in ((1, 300), (6, 299)):
+        Clock.at = NOW + HOUR + minutes * 60_000
+        keeping.look(["BTC/USDT"])
+        assert counted(ready) == [(0, 300, stored, 0)]
+
+
+@given(st.data())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_counted_in_parts_is_counted_at_once(store: Store, session: Session, data: st.DataObject) -> None:
+    with session.transaction() as cursor:
+        cursor.execute("TRUNCATE trades")
+    ledger, hour, settled, number = Ledger(session), at(NOW), None, 0
+    for _ in range(data.draw(st.integers(1, 5))):
+        batch = []
+        for gap, seconds in data.draw(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 40)), max_size=30)):
+            number += gap
+            batch.append(trade(number, NOW + number * 1000 + seconds * 1000))
+        store.write(batch, [])
+        found, settled = ledger.count("BINANCE", "BTC/USDT", hour, 0, ["1m"], settled)
+        assert found == ledger.count("BINANCE", "BTC/USDT", hour, 0, ["1m"])[0]
 
 
 def test_everything_else_that_is_known_of_an_hour(
