@@ -63,6 +63,7 @@
       panel.folder.addEventListener('click', () => this.fold(panel.id));
       const tab = Object.assign(element('button', '', panel.title), { type: 'button' });
       tab.dataset.dock = panel.id;
+      tab.toggleAttribute('data-past', panel.section.hasAttribute('data-past'));
       tab.addEventListener('click', () => this.open(panel.id === this.shape.open ? '' : panel.id));
       this.tabs.set(panel.id, tab);
       this.edge(panel.section, panel.id, `Height of ${panel.title}`, (event, box) => event.clientY - box.top);

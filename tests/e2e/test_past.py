@@ -132,6 +132,25 @@ def test_on_a_phone_the_way_back_is_in_sight(stack: Stack, phone: Terminal) -> N
     phone.until("!CV.app.replay")
 
 
+def test_trades_that_were_moved_below_the_chart(terminal: Terminal) -> None:
+    begun = datetime.fromtimestamp(time.time() // 60 * 60 - 600, UTC)
+    page = terminal.open(f"/t/BTC-USDT?replay={begun:%Y-%m-%dT%H:%M}:00.000Z").page
+    assert not page.is_visible("#dock")
+    terminal.value("CV.app.layout.move('tape', 'dock')")
+    page.wait_for_selector("#dock #tape")
+    assert page.locator(".dock-tabs button:visible").all_inner_texts() == ["Trades"]
+    tall = page.locator("#dock").bounding_box()
+    page.click("[data-dock=tape]")
+    low = page.locator("#dock").bounding_box()
+    assert tall is not None and low is not None and low["height"] < 40 < tall["height"]
+    # What was open below the chart before is open again after it.
+    terminal.value("CV.app.layout.open('depth')")
+    assert page.locator("#dock").bounding_box() == low
+    page.click("#replay .leave")
+    page.wait_for_selector("#dock #depth")
+    terminal.value("CV.app.layout.move('tape', 'right')")
+
+
 def test_a_range_with_another_symbol_beside_it(stack: Stack, terminal: Terminal) -> None:
     begun = int(time.time() // 60 - 60) * MINUTE
     until = begun + 3 * MINUTE
