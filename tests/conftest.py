@@ -25,6 +25,13 @@ pytest_plugins = ["tests.kafka.fixtures", "tests.timescale.fixtures"]
 _numbers = itertools.count()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test` runs two files at a time, but those of one browser and its stack together."""
+    for item in items:
+        place = item.path.parent if item.path.parent.name == "e2e" else item.path
+        item.add_marker(pytest.mark.xdist_group(str(place.relative_to(REPOSITORY))))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     """A developer's own CRYPTOVIZ_* must not change what the tests see."""
