@@ -62,6 +62,7 @@ def test_packed(web: Web, name: str, pack: Callable[[bytes], bytes]) -> None:
         (b"not gzip", {"Content_Encoding": "gzip"}, "does not unpack"),
         (b"x", {"Content_Encoding": "br"}, "not asked for"),
     ],
+    ids=["large", "large unpacked", "cut", "not packed", "otherwise packed"],
 )
 def test_bodies_that_are_refused(web: Web, body: bytes, headers: dict[str, str], says: str) -> None:
     with pytest.raises(SourceUnavailable, match=says):
