@@ -200,7 +200,7 @@ def test_reads_answer_as_on_plain_postgresql(both: tuple[str, str], name: str) -
         session = Session(url)
         Gaps(session).add([LostTrades("BINANCE", "BTC/USDT", 5, 9, TODAY - 5 * DAY, TODAY - 5 * DAY + HOUR, "x")])
         ledger = Ledger(session)
-        hour = ledger.count("BINANCE", "BTC/USDT", at(TODAY - DAY), 1, ["1m"])
+        hour, _ = ledger.count("BINANCE", "BTC/USDT", at(TODAY - DAY), 1, ["1m"])
         assert hour is not None
         ledger.write([hour._replace(lag_p50=None, lag_p99=None)])
         session.close()
