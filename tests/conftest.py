@@ -25,6 +25,7 @@ pytest_plugins = ["tests.kafka.fixtures", "tests.timescale.fixtures"]
 _numbers = itertools.count()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`make test` runs two files at a time, but those of one browser and its stack together."""
     for item in items:
