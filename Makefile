@@ -27,7 +27,7 @@ run: install ## install, and start the terminal (ARGS="--port 9000 --exchange si
 	@exec $(BIN)/cryptoviz up $(ARGS)
 
 test: install chromium servers kafka timescale helm compose lint site ## lint, the docs, then every test; fetches the browser and the servers they use
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope $(ARGS)
 
 bench: install chromium ## throughput and tick-to-paint, measured on this machine
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -3,17 +3,20 @@
 The live path never goes through Dash: the layout is delivered once, and `assets/*.js` keeps it moving from the socket.
 """
 
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import dash
 import dash_ag_grid
 import plotly
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 from dash.fingerprint import build_fingerprint
-from flask import Flask
+from flask import Flask, Response, after_this_request, has_request_context, request
 
-from dashboard import compression
+from dashboard import bundle, compression
 from dashboard.pages import (
     console,
     data,
@@ -28,6 +31,18 @@ from dashboard.services import services
 _HERE: Final = Path(__file__).resolve().parent
 #: In the checkout beside the packages, in the wheel inside this one.
 ASSETS: Final = next(folder for folder in (_HERE / "_assets", _HERE.parent / "assets") if folder.is_dir())
+
+#: Name → layout of what shows these symbols. What no other name fits is the terminal's.
+_PAGES: Final[dict[str, Callable[[Sequence[str]], html.Main]]] = {
+    "console": lambda symbols: console.layout(),
+    "data": data.layout,
+    "markets": markets.layout,
+    "news": news.layout,
+    "settings": lambda symbols: settings.layout(),
+    "terminal": terminal.layout,
+}
+#: Loaded apart from the others.
+_APART: Final = frozenset(("theme.js", "texts.js", "login.js", "login.css"))
 
 _PLOTLY: Final = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
@@ -51,26 +66,33 @@ _FRAME: Final = """<!DOCTYPE html>
 <meta name="grid" content="GRID">
 <meta name="access" content="ACCESS">
 {%css%}
+<link rel="stylesheet" href="STYLES">
 </head>
 <body>
 {%app_entry%}
-<footer>{%config%}{%scripts%}{%renderer%}</footer>
+<footer>{%config%}{%scripts%}<script src="SCRIPTS"></script>{%renderer%}</footer>
 </body>
 </html>"""
 
 
 def mount(server: Flask) -> Dash:
-    """Serve the terminal at `/` and `/t/<symbol>`, the other pages at their names. One document holds them all; theme.js shows one."""
+    """Serve the terminal at `/` and `/t/<symbol>`, the other pages at their names."""
     # Before Dash, which answers any address.
     login.mount(server)
+    bundles = bundle.mount(server, ASSETS, _APART)
+    values = {
+        "PLOTLY": _plotly_url(),
+        "GRID": _grid_url(),
+        "ACCESS": "on" if services(server).access else "off",
+        "STYLES": bundles[".css"],
+        "SCRIPTS": bundles[".js"],
+    }
     app = Dash(
         __name__,
         server=server,
         assets_folder=str(ASSETS),
-        assets_ignore=r"(theme|texts)\.js|login\.(js|css)",
-        index_string=_FRAME.replace("PLOTLY", _plotly_url())
-        .replace("GRID", _grid_url())
-        .replace("ACCESS", "on" if services(server).access else "off"),
+        assets_ignore=".*",  # they come in the bundles
+        index_string=functools.reduce(lambda frame, name: frame.replace(name, values[name]), values, _FRAME),
         title="CryptoViz",
         update_title="",
         compress=False,
@@ -79,24 +101,30 @@ def mount(server: Flask) -> Dash:
     def layout() -> html.Div:
         """Asked for by each page that opens: the symbols are those that are followed by then."""
         symbols = services(server).followed().symbols
-        pages = [
-            terminal.layout(symbols),
-            markets.layout(symbols),
-            news.layout(symbols),
-            data.layout(symbols),
-            console.layout(),
-            settings.layout(),
-        ]
+        pages = [_PAGES[name](symbols) for name in _asked()]
         return html.Div([*pages, dcc.Store(id="started")])
 
     app.layout = layout
     # Runs once the layout is in the document: the page's own scripts take over from here.
-    app.clientside_callback(
-        ClientsideFunction("cryptoviz", "start"), Output("started", "data"), Input("terminal", "id")
-    )
+    app.clientside_callback(ClientsideFunction("cryptoviz", "start"), Output("started", "data"), Input("started", "id"))
     # What security.py lets run: the few words Dash writes into the page itself. Known only when every callback is there.
     server.config["CSP_SCRIPT_HASHES"] = app.csp_hashes()
     return app
+
+
+def _asked() -> Iterable[str]:
+    """The page that asks for its layout, by its Referer; all of them when that does not say. The browser shows one of them in any case
+    (theme.js), but Dash needs 0.8 ms for each element of those that it does not show."""
+    if not has_request_context() or not request.referrer:
+        return _PAGES
+    after_this_request(_not_kept)
+    named = urlsplit(request.referrer).path.removeprefix("/")
+    return (named if named in _PAGES else "terminal",)
+
+
+def _not_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def warm(server: Flask) -> None:

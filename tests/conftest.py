@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 import redis
 import structlog
+from xdist.scheduler import LoadScopeScheduling
 
 from pipeline import logs
 from pipeline.embedded.postgres import EmbeddedPostgres
@@ -25,12 +26,16 @@ pytest_plugins = ["tests.kafka.fixtures", "tests.timescale.fixtures"]
 _numbers = itertools.count()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make test` runs two files at a time, but those of one browser and its stack together."""
-    for item in items:
-        place = item.path.parent if item.path.parent.name == "e2e" else item.path
-        item.add_marker(pytest.mark.xdist_group(str(place.relative_to(REPOSITORY))))
+class _Files(LoadScopeScheduling):
+    """`make test` runs two files of tests at a time, and all of the browser's in one process: they share a running stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return "tests/e2e" if file.startswith("tests/e2e/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _Files(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,41 @@
+"""What a page loads of ours: everything in two files, which browsers keep."""
+
+import re
+
+from flask.testing import FlaskClient
+
+from dashboard.page import ASSETS
+
+#: Loaded before all others, or by the login page.
+APART = {"theme.js", "texts.js", "login.js", "login.css"}
+
+
+def test_a_page_asks_for_two_files_and_all_is_in_them(web: FlaskClient) -> None:
+    page = web.get("/").text
+    for suffix in (".js", ".css"):
+        (address,) = re.findall(rf'(?:src|href)="(/assets/terminal-[0-9a-f]+\{suffix})"', page)
+        answer = web.get(address)
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.mimetype == {".js": "text/javascript", ".css": "text/css"}[suffix]
+        files = {
+            file.name: file.read_text("utf-8") for file in sorted(ASSETS.glob(f"*{suffix}")) if file.name not in APART
+        }
+        assert re.findall(r"^/\* (\S+\.(?:js|css)) \*/$", answer.text, re.M) == list(files)
+        assert all(text in answer.text for text in files.values())
+    assert sorted(re.findall(r'src="/assets/(\w+\.js)', page)) == ["texts.js", "theme.js"]
+    assert web.get("/assets/terminal-0000000000000000.js").status_code == 404
+
+
+def _laid_out(web: FlaskClient, referer: str | None) -> list[str]:
+    answer = web.get("/_dash-layout", headers={"Referer": referer} if referer else {})
+    assert answer.json is not None
+    return [each["props"]["id"] for each in answer.json["props"]["children"] if each["type"] == "Main"]
+
+
+def test_a_page_is_sent_alone(web: FlaskClient) -> None:
+    names = ["console", "data", "markets", "news", "settings"]
+    for name in names:
+        assert _laid_out(web, f"http://localhost/{name}?symbol=BTC-USDT") == [name]
+    for path in ("", "t/BTC-USDT?tf=5m", "markets/more"):
+        assert _laid_out(web, f"http://localhost/{path}") == ["terminal"]
+    assert _laid_out(web, None) == [*names, "terminal"]
