@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -74,6 +75,12 @@ def test_a_worker_that_fell_silent_is_not_said_to_run(client: redis.Redis) -> No
     assert (said["web"].state, said["writer"].state) == ("running", "stopped")
 
 
+def _signal(processes: list[int], number: signal.Signals) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):  # one that was ending anyway
+            os.kill(pid, number)
+
+
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
     """Of the test's own: it stops them."""
@@ -111,15 +118,13 @@ def test_servers_that_go_away_are_waited_for_said_so_and_cost_nothing(
         # It hangs: nothing fails, and nothing goes on.
         assert postgres.process is not None
         stopped = [postgres.process.pid, *children(postgres.process.pid)]
-        for pid in stopped:
-            os.kill(pid, signal.SIGSTOP)
+        _signal(stopped, signal.SIGSTOP)
         try:
             line.publish(trades(4000, first=8000))
             assert eventually(lambda: "writing to the database" in line.said("writer").detail, 30), line.logs()
             assert line.said("writer").detail.startswith("no progress for")
         finally:
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+            _signal(stopped, signal.SIGCONT)
         assert eventually(lambda: line.stored() == 12_000, 60), line.logs()
 
         # Valkey is away, and with it the place where workers speak: they say so in their logs.
