@@ -15,17 +15,18 @@ def mount(server: Flask, folder: Path, without: frozenset[str]) -> dict[str, str
 
     An address names what it gives, so browsers keep it for good; what is changed on disk is there after a restart.
     """
-    addresses = {}
-    for suffix, kind in _KINDS.items():
-        files = [file for file in sorted(folder.glob(f"*{suffix}")) if file.name not in without]
-        body = "\n".join(f"/* {file.name} */\n{file.read_text('utf-8')}" for file in files).encode()
-        addresses[suffix] = f"/assets/terminal-{sha256(body).hexdigest()[:16]}{suffix}"
-        _serve(server, addresses[suffix], body, kind)
-    return addresses
+    return {suffix: _serve(server, folder, suffix, without) for suffix in _KINDS}
 
 
-def _serve(server: Flask, address: str, body: bytes, kind: str) -> None:
-    def answer() -> Response:
-        return Response(body, mimetype=kind, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+def _serve(server: Flask, folder: Path, suffix: str, without: frozenset[str]) -> str:
+    files = [file for file in sorted(folder.glob(f"*{suffix}")) if file.name not in without]
+    body = "\n".join(f"/* {file.name} */\n{file.read_text('utf-8')}" for file in files).encode()
+    ours = sha256(body).hexdigest()[:16]
 
-    server.add_url_rule(address, f"bundle{address}", answer)
+    def answer(version: str) -> Response:
+        # During an update a page of the other version may ask here: ours will do, for this once.
+        keep = "public, max-age=31536000, immutable" if version == ours else "no-store"
+        return Response(body, mimetype=_KINDS[suffix], headers={"Cache-Control": keep})
+
+    server.add_url_rule(f"/assets/terminal-<version>{suffix}", f"bundle{suffix}", answer)
+    return f"/assets/terminal-{ours}{suffix}"

@@ -1,6 +1,7 @@
 """gzip and br of bodies. Files that never change are compressed once: plotly.js alone takes a third of a second, and on the loop
 that would be a third of a second in which no live message leaves."""
 
+from collections import OrderedDict
 from typing import Final
 
 import brotli
@@ -10,20 +11,30 @@ from flask_compress import Compress
 #: Where brotli's time is still well spent on JSON made for one answer.
 _BR_LEVEL: Final = 4
 _FOREVER: Final = ("/_dash-component-suites/", "/assets/")
+#: Bytes. All there is takes 4 MB; but a version that nobody has is an address, too, and of those there is no end.
+_MOST: Final = 16_000_000
 
 
 class _Cache:
     """What flask-compress asks for. Only files are kept; their addresses carry their versions."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self.size = 0
 
     def get(self, key: str) -> bytes | None:
-        return self._kept.get(key)
+        value = self._kept.get(key)
+        if value is not None:
+            self._kept.move_to_end(key)
+        return value
 
     def set(self, key: str, value: bytes) -> None:
-        if not key.endswith(";"):
-            self._kept[key] = value
+        if key.endswith(";"):
+            return
+        self.size += len(value) - len(self._kept.pop(key, b""))
+        self._kept[key] = value
+        while self.size > _MOST:
+            self.size -= len(self._kept.popitem(last=False)[1])
 
 
 def mount(server: Flask) -> None:
@@ -38,9 +49,9 @@ def mount(server: Flask) -> None:
 
 
 def _key(request: Request) -> str:
-    return request.full_path if request.path.startswith(_FOREVER) else ""
+    return request.path if request.path.startswith(_FOREVER) else ""
 
 
 def warm(server: Flask, path: str, body: bytes) -> None:
     """Compress a file before anybody asks for it. May run in a thread."""
-    server.extensions["compression"].cache.set(f"br;{path}?", brotli.compress(body, quality=_BR_LEVEL + 1))
+    server.extensions["compression"].cache.set(f"br;{path}", brotli.compress(body, quality=_BR_LEVEL + 1))

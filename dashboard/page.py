@@ -3,7 +3,6 @@
 The live path never goes through Dash: the layout is delivered once, and `assets/*.js` keeps it moving from the socket.
 """
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -80,19 +79,21 @@ def mount(server: Flask) -> Dash:
     # Before Dash, which answers any address.
     login.mount(server)
     bundles = bundle.mount(server, ASSETS, _APART)
-    values = {
-        "PLOTLY": _plotly_url(),
-        "GRID": _grid_url(),
-        "ACCESS": "on" if services(server).access else "off",
-        "STYLES": bundles[".css"],
-        "SCRIPTS": bundles[".js"],
-    }
+    frame = _FRAME
+    for name, value in (
+        ("PLOTLY", _plotly_url()),
+        ("GRID", _grid_url()),
+        ("ACCESS", "on" if services(server).access else "off"),
+        ("STYLES", bundles[".css"]),
+        ("SCRIPTS", bundles[".js"]),
+    ):
+        frame = frame.replace(name, value)
     app = Dash(
         __name__,
         server=server,
         assets_folder=str(ASSETS),
         assets_ignore=".*",  # they come in the bundles
-        index_string=functools.reduce(lambda frame, name: frame.replace(name, values[name]), values, _FRAME),
+        index_string=frame,
         title="CryptoViz",
         update_title="",
         compress=False,
@@ -115,9 +116,11 @@ def mount(server: Flask) -> Dash:
 def _asked() -> Iterable[str]:
     """The page that asks for its layout, by its Referer; all of them when that does not say. The browser shows one of them in any case
     (theme.js), but Dash needs 0.8 ms for each element of those that it does not show."""
-    if not has_request_context() or not request.referrer:
+    if not has_request_context():
         return _PAGES
     after_this_request(_not_kept)
+    if not request.referrer:
+        return _PAGES
     named = urlsplit(request.referrer).path.removeprefix("/")
     return (named if named in _PAGES else "terminal",)
 

@@ -23,7 +23,23 @@ def test_a_page_asks_for_two_files_and_all_is_in_them(web: FlaskClient) -> None:
         assert re.findall(r"^/\* (\S+\.(?:js|css)) \*/$", answer.text, re.M) == list(files)
         assert all(text in answer.text for text in files.values())
     assert sorted(re.findall(r'src="/assets/(\w+\.js)', page)) == ["texts.js", "theme.js"]
-    assert web.get("/assets/terminal-0000000000000000.js").status_code == 404
+
+
+def test_a_page_of_another_version_is_served_and_nobody_keeps_it(web: FlaskClient) -> None:
+    (ours,) = re.findall(r'"(/assets/terminal-[0-9a-f]+\.js)"', web.get("/").text)
+    other = web.get("/assets/terminal-0123456789abcdef.js")
+    assert other.headers["Cache-Control"] == "no-store"
+    assert other.data == web.get(ours).data
+
+
+def test_versions_that_nobody_has_do_not_fill_the_memory(web: FlaskClient) -> None:
+    cache = web.application.extensions["compression"].cache
+    address = "/_dash-component-suites/plotly/package_data/plotly.v1m{}.min.js"
+    answers = [
+        web.get(address.format(n), headers={"Accept-Encoding": "br"}).headers["Content-Encoding"] for n in range(20)
+    ]
+    assert answers == ["br"] * 20
+    assert 1_000_000 < cache.size <= 16_000_000
 
 
 def _laid_out(web: FlaskClient, referer: str | None) -> list[str]:
