@@ -1,4 +1,4 @@
-"""What a page loads of ours: everything in two files, which browsers keep."""
+"""What a page loads of ours: two files, which browsers keep, and its own layout."""
 
 import re
 
